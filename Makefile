@@ -1,0 +1,10 @@
+.PHONY: setup lock test check bench demo up down wipe
+setup: ; @dev/setup.sh
+lock:  ; @dev/lock.sh
+test:  ; @dev/test.sh
+check: ; @dev/check.sh
+bench: ; @dev/setup.sh bench && .venv/bin/python -m bench
+demo:  ; @dev/setup.sh && .venv/bin/thecaflow demo
+up:    ; @dev/stack start
+down:  ; @dev/down.sh
+wipe:  ; @dev/down.sh && dev/stack wipe

@@ -1,0 +1,1 @@
+"""What shows: console, metrics, dashboards and runbooks."""

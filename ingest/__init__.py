@@ -1,0 +1,1 @@
+"""What comes in: gateway, tokens, simulator, replay."""

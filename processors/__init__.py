@@ -1,0 +1,1 @@
+"""What decides: timeline, fold, alerts and the agent that feeds them."""

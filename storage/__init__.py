@@ -1,0 +1,1 @@
+"""What remembers: migrations, queries and the one-transaction commit."""
