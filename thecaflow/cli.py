@@ -15,6 +15,7 @@ import click
 
 from contract.errors import ThecaflowError
 from thecaflow import commands
+from thecaflow.settings import use_numba_cache
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; surprises (bugs) are the only exceptions that leave it."""
+    use_numba_cache()
     try:
         outcome = thecaflow.main(
             args=None if arguments is None else list(arguments), prog_name="thecaflow", standalone_mode=False
