@@ -120,7 +120,7 @@ class ReservoirFilled(Envelope, frozen=True, kw_only=True, tag="reservoir_filled
     drug: str
 
 
-class ProgramStep(msgspec.Struct, frozen=True, kw_only=True):
+class ProgramStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rate from a minute of the local day on; `days` None means every day."""
 
     minute: MinuteOfDay
