@@ -6,5 +6,5 @@ check: ; @dev/check.sh
 bench: ; @dev/setup.sh bench && .venv/bin/python -m bench
 demo:  ; @dev/setup.sh && .venv/bin/thecaflow demo
 up:    ; @dev/stack start
-down:  ; @dev/down.sh
-wipe:  ; @dev/down.sh && dev/stack wipe
+down:  ; @dev/stack stop
+wipe:  ; @dev/stack wipe

@@ -1,0 +1,63 @@
+"""Fetches Kafka's jars with the tree's Maven, each checked against its checksum."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from nativestack.config import StackConfig
+from nativestack.progress import megabytes, run, say, with_retries
+
+MACHINE_SETTINGS = Path("/etc/maven/settings.xml")
+POM = """<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>stack</artifactId><version>1</version>
+<packaging>pom</packaging><dependencies>
+{dependencies}
+</dependencies></project>
+"""
+DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
+
+
+def fetch_kafka(config: StackConfig, work: Path) -> None:
+    """Copy Kafka, its command line tools and a logging backend into the tree. ``work`` holds Maven's own files."""
+    work.mkdir(parents=True, exist_ok=True)
+    kafka, scala = config["KAFKA_VERSION"], config["KAFKA_SCALA_VERSION"]
+    wanted = [
+        ("org.apache.kafka", f"kafka_{scala}", kafka),
+        ("org.apache.kafka", "kafka-tools", kafka),
+        (
+            "org.apache.logging.log4j",
+            "log4j-slf4j-impl",
+            config["LOG4J_VERSION"],
+        ),  # not -slf4j2-impl: Kafka has slf4j 1.7
+    ]
+    pom = work / "pom.xml"
+    pom.write_text(POM.format(dependencies="\n".join(DEPENDENCY.format(*parts) for parts in wanted)))
+    machine = (
+        ["-gs", MACHINE_SETTINGS] if MACHINE_SETTINGS.exists() else []
+    )  # ~/.m2/settings.xml is read anyway
+    plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{config['MAVEN_DEPENDENCY_PLUGIN_VERSION']}"
+    say(f"fetching Apache Kafka {kafka} (about 120 MB with Maven's own parts)")
+    # -C: a wrong checksum is an error. A repository of our own: the same jars whatever the machine has in ~/.m2.
+    command = [
+        *(
+            "bash",
+            str(config.tree / "usr/share/maven/bin/mvn"),
+            "-q",
+            "-B",
+            "-ntp",
+            "-C",
+            *machine,
+            "-f",
+            str(pom),
+        ),
+        *(
+            f"-Dmaven.repo.local={work / 'repository'}",
+            f"{plugin}:copy-dependencies",
+            "-DincludeScope=runtime",
+        ),
+        f"-DoutputDirectory={config.kafka_jars}",
+    ]
+    environ = os.environ | {"JAVA_HOME": str(config.java_home)}  # ours, even where one is set
+    with_retries(lambda: run(command, "fetching Kafka", env=environ, measure=lambda: megabytes(work)))
+    with (config.kafka_jars / "sha256.txt").open("w", encoding="utf-8") as sums:
+        for jar in sorted(config.kafka_jars.glob("*.jar")):
+            sums.write(f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n")
