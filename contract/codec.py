@@ -254,22 +254,18 @@ def encode_json(event: Event) -> bytes:
     return _write(fields)
 
 
-def _content(event: Event, timed: dict[str, Any]) -> dict[str, Any]:
-    """What counts as an event's content, columns aside: `received` and nulls left out, times in one form."""
-    content = {name: member for name, member in timed.items() if member is not None and name != "received"}
-    for name in time_names(event):
-        if name in content:
-            content[name] = format_us(content[name])
-    return content
+def _content(timed: dict[str, Any]) -> dict[str, Any]:
+    """What counts as an event's content, columns aside: `received` and nulls are left out."""
+    return {name: member for name, member in timed.items() if member is not None and name != "received"}
 
 
 def _digest(event: Event, timed: dict[str, Any]) -> bytes:
-    hashed = hashlib.blake2b(_write_sorted(_content(event, timed)), digest_size=DIGEST_BYTES)
+    hashed = hashlib.blake2b(_write_sorted(_content(timed)), digest_size=DIGEST_BYTES)
     if isinstance(event, Telemetry):
         present = [row for name, row in CHANNEL_INDEX.items() if name in event.present]
         hashed.update(bytes(present))
-        hashed.update(canonical_numbers(event.t_s).tobytes())
-        hashed.update(canonical_numbers(event.columns[present]).tobytes())
+        hashed.update(canonical_numbers(event.t_s).data)
+        hashed.update(canonical_numbers(event.columns.take(present, axis=0)).data)
     return hashed.digest()
 
 
@@ -294,7 +290,8 @@ def canonical_json(event: Event, raw: bytes) -> bytes:
 
     `raw`: the JSON line or the wire record that gave `event`.
     """
-    content = _content(event, _timed(raw))
+    content = _content(_timed(raw))
+    content |= {name: format_us(content[name]) for name in time_names(event) if name in content}
     if isinstance(event, Telemetry):
         content["t_s"] = canonical_numbers(event.t_s).tolist()
         for name in event.present:

@@ -15,7 +15,12 @@ FloatArray = NDArray[np.float64]
 COLUMN_FIELDS: Final = frozenset(("t_s", *CHANNELS))
 _NUMBER_TYPES: Final = frozenset((float, int, type(None)))
 _WIRE_DTYPE: Final = np.dtype("<f8")
-_VOLUME_ROWS: Final = tuple(row for row, name in enumerate(CHANNELS) if name in ("delivered_ul", "reservoir_ml"))
+_NULL_BYTES: Final = np.array(np.nan, dtype=_WIRE_DTYPE).tobytes()
+_VOLUME_ROWS: Final = slice(  # both volumes in one view
+    CHANNEL_INDEX["delivered_ul"],
+    CHANNEL_INDEX["reservoir_ml"] + 1,
+    CHANNEL_INDEX["reservoir_ml"] - CHANNEL_INDEX["delivered_ul"],
+)
 
 
 def _from_list(name: str, numbers: list[Any]) -> FloatArray:
@@ -45,23 +50,32 @@ def _from_wire(name: str, content: Any) -> FloatArray:
     raise Refused(f"Column {name} must be a list of numbers, but is {shown(content)}.")
 
 
+def _explain_row_times(t_s: FloatArray, at_us: int) -> Refused:
+    """Why these row times cannot be taken."""
+    not_finite = np.flatnonzero(~np.isfinite(t_s))
+    if len(not_finite):
+        row = int(not_finite[0])
+        return Refused(f"Column t_s must hold finite numbers only, but row {row} is {_number(t_s[row])}.")
+    descending = np.flatnonzero(t_s[1:] < t_s[:-1])
+    if len(descending):
+        row = int(descending[0]) + 1
+        return Refused(f"Column t_s must ascend, but row {row} ({t_s[row]:.12g}) is below the row before it.")
+    reached_s = max((float(t_s[0]), float(t_s[-1])), key=abs)
+    return Refused(f"Column t_s leads to a time outside the years 0001 to 9999 ({reached_s:.12g} s after at).")
+
+
 def _row_times(fields: dict[str, Any], at_us: int) -> FloatArray:
     """The checked `t_s`, float64[n], n >= 1; raises Refused."""
     if "t_s" not in fields:
         raise Refused("Field t_s of this telemetry is missing.")
     t_s = _from_wire("t_s", fields["t_s"])
-    if len(t_s) == 0:
+    rows = len(t_s)
+    if rows == 0:
         raise Refused("Column t_s has no rows; a telemetry event needs at least one.")
-    if not np.isfinite(t_s).all():
-        row = int(np.flatnonzero(~np.isfinite(t_s))[0])
-        raise Refused(f"Column t_s must hold finite numbers only, but row {row} is {_number(t_s[row])}.")
-    descending = t_s[1:] < t_s[:-1]
-    if descending.any():
-        row = int(np.flatnonzero(descending)[0]) + 1
-        raise Refused(f"Column t_s must ascend, but row {row} ({t_s[row]:.12g}) is below the row before it.")
-    for edge_s in (float(t_s[0]), float(t_s[-1])):
-        if not MIN_US <= at_us + edge_s * 1e6 <= MAX_US:
-            raise Refused(f"Column t_s leads to a time outside the years 0001 to 9999 ({edge_s:.12g} s after at).")
+    # A comparison with NaN is false, so ascending rows between two finite ends are all finite.
+    ascending = np.count_nonzero(t_s[1:] >= t_s[:-1]) == rows - 1
+    if not (ascending and MIN_US <= at_us + t_s.item(0) * 1e6 and at_us + t_s.item(-1) * 1e6 <= MAX_US):
+        raise _explain_row_times(t_s, at_us)
     return t_s
 
 
@@ -71,37 +85,40 @@ def _number(number: float) -> str:
 
 def _check_numbers(columns: FloatArray) -> None:
     """Refuse an infinite number, and a volume below zero; columns float64[13, n]."""
-    infinite = np.isinf(columns)
-    if infinite.any():
-        channel, row = (int(index[0]) for index in np.nonzero(infinite))
+    if np.count_nonzero(np.isinf(columns)):
+        channel, row = (int(index[0]) for index in np.nonzero(np.isinf(columns)))
         raise Refused(f"Column {CHANNELS[channel]} must hold finite numbers, but row {row} is infinite.")
-    for channel in _VOLUME_ROWS:
-        negative = columns[channel] < 0
-        if negative.any():
-            row = int(np.flatnonzero(negative)[0])
-            raise Refused(
-                f"Column {CHANNELS[channel]} is a volume and must not be negative, "
-                f"but row {row} is {columns[channel, row]:.12g}."
-            )
+    if np.count_nonzero(columns[_VOLUME_ROWS] < 0):
+        for channel in range(len(CHANNELS))[_VOLUME_ROWS]:
+            for row in np.flatnonzero(columns[channel] < 0)[:1]:
+                raise Refused(
+                    f"Column {CHANNELS[channel]} is a volume and must not be negative, "
+                    f"but row {row} is {columns[channel, row]:.12g}."
+                )
 
 
 def read_columns(fields: dict[str, Any], at_us: int) -> tuple[FloatArray, FloatArray, frozenset[str]]:
     """`t_s` float64[n], `columns` float64[13, n] and the channels present, from the wire fields of one telemetry.
 
-    A column that is null counts as absent. Raises Refused.
+    A column that is null counts as absent. The arrays are read-only. Raises Refused.
     """
     t_s = _row_times(fields, at_us)
-    columns = np.full((len(CHANNELS), len(t_s)), np.nan)
-    present = []
-    for name, row in CHANNEL_INDEX.items():
+    rows = len(t_s)
+    absent = _NULL_BYTES * rows
+    parts, present = [], []
+    for name in CHANNELS:
         content = fields.get(name)
         if content is None:
+            parts.append(absent)
             continue
-        column = _from_wire(name, content)
-        if len(column) != len(t_s):
-            raise Refused(f"Column {name} has {len(column)} rows, but t_s has {len(t_s)}; they must be equal.")
-        columns[row] = column
+        # One join of the bytes as they came is the only copy; lists take the way through an array first.
+        part = content if type(content) is bytes else wire_bytes(_from_wire(name, content))
+        if len(part) != len(absent):
+            held = len(_from_wire(name, part))
+            raise Refused(f"Column {name} has {held} rows, but t_s has {rows}; they must be equal.")
+        parts.append(part)
         present.append(name)
+    columns = np.frombuffer(b"".join(parts), dtype=_WIRE_DTYPE).reshape(len(CHANNELS), rows)
     _check_numbers(columns)
     return t_s, columns, frozenset(present)
 
@@ -114,13 +131,13 @@ def wire_bytes(column: FloatArray) -> bytes:
 def json_list(column: FloatArray) -> list[float | None]:
     """A column as a list with null for NaN."""
     numbers: list[float | None] = column.tolist()
-    if np.isnan(column).any():
+    if np.count_nonzero(np.isnan(column)):
         return [None if number != number else number for number in numbers]
     return numbers
 
 
 def canonical_numbers(array: FloatArray) -> FloatArray:
     """A copy in which equal numbers have equal bytes: one zero, one NaN."""
-    copied: FloatArray = array.astype(_WIRE_DTYPE) + 0.0
-    copied[np.isnan(copied)] = np.nan
+    copied: FloatArray = array + 0.0
+    np.copyto(copied, np.nan, where=np.isnan(copied))
     return copied
