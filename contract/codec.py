@@ -50,7 +50,7 @@ _write_sorted: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 def _malformed(raw: bytes, error: Exception, form: str) -> Refused:
-    """The reason why bytes are not `form` at all."""
+    """Return the reason why bytes are not `form` at all."""
     if isinstance(error, RecursionError):
         return Refused("The input is nested too deep to be an event.")
     if isinstance(error, UnicodeError):
@@ -58,7 +58,9 @@ def _malformed(raw: bytes, error: Exception, form: str) -> Refused:
     if not raw.strip():
         return Refused("The input is empty.")
     if form == "JSON" and _NOT_A_NUMBER.search(raw):
-        return Refused("The input holds NaN or Infinity, which are no numbers; use null for what was not reported.")
+        return Refused(
+            "The input holds NaN or Infinity, which are no numbers; use null for what was not reported."
+        )
     detail = str(error).split(": ", 1)[-1].split(" - at ")[0]
     if "out of range" in detail:
         return Refused("The input holds a number too large for a double.")
@@ -82,7 +84,7 @@ def _wire_fields(raw: bytes) -> Any:
 
 
 def _quarantined(raw: bytes, reason: str, fields: Any) -> Quarantined:
-    """The fact about refused input, with pump and time where they can be read."""
+    """Return the fact about refused input, with pump and time where they can be read."""
     pump = at_us = None
     if type(fields) is dict:
         try:
@@ -98,9 +100,12 @@ def _quarantined(raw: bytes, reason: str, fields: Any) -> Quarantined:
 
 
 def _excerpt(raw: bytes, fields: Any) -> str:
-    """The beginning of the input; a MessagePack map is shown as JSON without its columns."""
+    """Return the beginning of the input; a MessagePack map is shown as JSON without its columns."""
     if type(fields) is dict and raw[:1] and raw[0] not in _JSON_START and not raw.startswith(_BOM):
-        head = {shown(name)[1:-1] if type(name) is str else shown(name): content for name, content in fields.items()}
+        head = {
+            shown(name)[1:-1] if type(name) is str else shown(name): content
+            for name, content in fields.items()
+        }
         rendered = ", ".join(f'"{name}": {shown(content)}' for name, content in list(head.items())[:16])
         return excerpt(f"{{{rendered}}}".encode())
     return excerpt(raw)
@@ -160,7 +165,7 @@ def decode_with_digest(raw: bytes) -> tuple[Event | Quarantined, bytes]:
 
 
 def json_to_wire(line: bytes, received_us: int | None = None) -> tuple[Event | Quarantined, bytes]:
-    """A JSON line as event and as Kafka record, unknown fields kept; refused input is its own record. Never raises.
+    """Return a JSON line as event and as Kafka record, unknown fields kept; refused input is its own record. Never raises.
 
     With `received_us` the record says so, whatever the line said; the event keeps what the line said.
     """
@@ -180,7 +185,7 @@ def json_to_wire(line: bytes, received_us: int | None = None) -> tuple[Event | Q
 
 
 def wire_to_json(raw: bytes) -> bytes:
-    """A Kafka record as one JSON line without newline, unknown fields and `received` kept. Never raises.
+    """Return a Kafka record as one JSON line without newline, unknown fields and `received` kept. Never raises.
 
     A record that is no event gives a line that is no event either: itself if it is one line of text, else a JSON text.
     """
@@ -209,7 +214,7 @@ def _unreadable_line(raw: bytes) -> bytes:
 
 
 def with_received(raw: bytes, received_us: int) -> bytes:
-    """The wire record with `received` set; what is no MessagePack map comes back as it is."""
+    """Return the wire record with `received` set; what is no MessagePack map comes back as it is."""
     try:
         fields = _wire_fields(raw)
         if type(fields) is not dict:
@@ -221,10 +226,14 @@ def with_received(raw: bytes, received_us: int) -> bytes:
 
 
 def _fields_of(event: Event) -> dict[str, Any]:
-    """The wire fields of an event, times as text, columns as arrays, absent optional fields left out."""
+    """Return the wire fields of an event, times as text, columns as arrays, absent optional fields left out."""
     fields: dict[str, Any] = {"type": type_name(event)}
     names = zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
-    optional = set(event.__struct_fields__[-len(event.__struct_defaults__) :]) if event.__struct_defaults__ else set()
+    optional = (
+        set(event.__struct_fields__[-len(event.__struct_defaults__) :])
+        if event.__struct_defaults__
+        else set()
+    )
     for attribute, name in names:
         content = getattr(event, attribute)
         if attribute in ("t_s", "columns", "present") or (content is None and attribute in optional):
@@ -239,7 +248,7 @@ def _fields_of(event: Event) -> dict[str, Any]:
 
 
 def encode_wire(event: Event) -> bytes:
-    """An event as Kafka record; known fields only."""
+    """Return an event as Kafka record; known fields only."""
     fields = _fields_of(event)
     if isinstance(event, Telemetry):
         fields |= {name: wire_bytes(fields[name]) for name in COLUMN_FIELDS & fields.keys()}
@@ -247,7 +256,7 @@ def encode_wire(event: Event) -> bytes:
 
 
 def encode_json(event: Event) -> bytes:
-    """An event as one JSON line without newline; known fields only."""
+    """Return an event as one JSON line without newline; known fields only."""
     fields = _fields_of(event)
     if isinstance(event, Telemetry):
         fields |= {name: json_list(fields[name]) for name in COLUMN_FIELDS & fields.keys()}
@@ -255,7 +264,7 @@ def encode_json(event: Event) -> bytes:
 
 
 def _content(timed: dict[str, Any]) -> dict[str, Any]:
-    """What counts as an event's content, columns aside: `received` and nulls are left out."""
+    """Return what counts as an event's content, columns aside: `received` and nulls are left out."""
     return {name: member for name, member in timed.items() if member is not None and name != "received"}
 
 
@@ -286,7 +295,7 @@ def digest(event: Event, raw: bytes) -> bytes:
 
 
 def canonical_json(event: Event, raw: bytes) -> bytes:
-    """The content in canonical JSON, keys sorted, `received` aside: decides between two events of one id.
+    """Return the content in canonical JSON, keys sorted, `received` aside: decides between two events of one id.
 
     `raw`: the JSON line or the wire record that gave `event`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +34,7 @@ def _from_list(name: str, numbers: list[Any]) -> FloatArray:
     except OverflowError:
         raise Refused(f"Column {name} holds a number too large for a double.") from None
     # NaN stands for null only inside a `bin`; a list has null for that.
-    if np.count_nonzero(column != column) != numbers.count(None):
+    if np.count_nonzero(np.isnan(column)) != numbers.count(None):
         raise Refused(f"Column {name} holds NaN, which is not a number; use null for what was not reported.")
     return column
 
@@ -50,7 +51,7 @@ def _from_wire(name: str, content: Any) -> FloatArray:
     raise Refused(f"Column {name} must be a list of numbers, but is {shown(content)}.")
 
 
-def _explain_row_times(t_s: FloatArray, at_us: int) -> Refused:
+def _explain_row_times(t_s: FloatArray) -> Refused:
     """Why these row times cannot be taken."""
     not_finite = np.flatnonzero(~np.isfinite(t_s))
     if len(not_finite):
@@ -61,11 +62,13 @@ def _explain_row_times(t_s: FloatArray, at_us: int) -> Refused:
         row = int(descending[0]) + 1
         return Refused(f"Column t_s must ascend, but row {row} ({t_s[row]:.12g}) is below the row before it.")
     reached_s = max((float(t_s[0]), float(t_s[-1])), key=abs)
-    return Refused(f"Column t_s leads to a time outside the years 0001 to 9999 ({reached_s:.12g} s after at).")
+    return Refused(
+        f"Column t_s leads to a time outside the years 0001 to 9999 ({reached_s:.12g} s after at)."
+    )
 
 
 def _row_times(fields: dict[str, Any], at_us: int) -> FloatArray:
-    """The checked `t_s`, float64[n], n >= 1; raises Refused."""
+    """Return the checked `t_s`, float64[n], n >= 1; raises Refused."""
     if "t_s" not in fields:
         raise Refused("Field t_s of this telemetry is missing.")
     t_s = _from_wire("t_s", fields["t_s"])
@@ -74,13 +77,13 @@ def _row_times(fields: dict[str, Any], at_us: int) -> FloatArray:
         raise Refused("Column t_s has no rows; a telemetry event needs at least one.")
     # A comparison with NaN is false, so ascending rows between two finite ends are all finite.
     ascending = np.count_nonzero(t_s[1:] >= t_s[:-1]) == rows - 1
-    if not (ascending and MIN_US <= at_us + t_s.item(0) * 1e6 and at_us + t_s.item(-1) * 1e6 <= MAX_US):
-        raise _explain_row_times(t_s, at_us)
+    if not (ascending and at_us + t_s.item(0) * 1e6 >= MIN_US and at_us + t_s.item(-1) * 1e6 <= MAX_US):
+        raise _explain_row_times(t_s)
     return t_s
 
 
 def _number(number: float) -> str:
-    return "null" if number != number else f"{number:.12g}"
+    return "null" if math.isnan(number) else f"{number:.12g}"
 
 
 def _check_numbers(columns: FloatArray) -> None:
@@ -124,20 +127,20 @@ def read_columns(fields: dict[str, Any], at_us: int) -> tuple[FloatArray, FloatA
 
 
 def wire_bytes(column: FloatArray) -> bytes:
-    """A column as little-endian float64, NaN for null."""
+    """Return a column as little-endian float64, NaN for null."""
     return column.astype(_WIRE_DTYPE, copy=False).tobytes()
 
 
 def json_list(column: FloatArray) -> list[float | None]:
-    """A column as a list with null for NaN."""
+    """Return a column as a list with null for NaN."""
     numbers: list[float | None] = column.tolist()
     if np.count_nonzero(np.isnan(column)):
-        return [None if number != number else number for number in numbers]
+        return [None if math.isnan(number) else number for number in numbers]
     return numbers
 
 
 def canonical_numbers(array: FloatArray) -> FloatArray:
-    """A copy in which equal numbers have equal bytes: one zero, one NaN."""
+    """Return a copy in which equal numbers have equal bytes: one zero, one NaN."""
     copied: FloatArray = array + 0.0
     np.copyto(copied, np.nan, where=np.isnan(copied))
     return copied

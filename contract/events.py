@@ -17,20 +17,14 @@ from contract.facts import Cause
 
 CONTRACT_VERSION: Final = 1
 
-TimeUs = Annotated[
-    int,
-    Meta(
-        description="RFC 3339 time with an offset; a bare local time is refused.",
-        extra_json_schema={"type": "string", "format": "date-time"},
-    ),
-]
+TimeUs: TypeAlias = int  # microseconds since 1970-01-01T00:00:00Z; RFC 3339 text on the wire
 EventId = Annotated[str, Meta(min_length=1, max_length=256)]
 PumpId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
 Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 MinuteOfDay = Annotated[int, Meta(ge=0, le=1439)]
-Weekday = Annotated[int, Meta(ge=0, le=6, description="Monday is 0.")]
+Weekday = Annotated[int, Meta(ge=0, le=6)]  # Monday is 0
 UtcOffsetMin = Annotated[int, Meta(ge=-1440, le=1440)]
 
 Source: TypeAlias = Literal["device", "clinic", "system"]
@@ -307,7 +301,7 @@ PUMP_EVENT_TYPES: Final[tuple[type[PumpEvent], ...]] = (
 
 
 def type_name(event: Event | type[Event]) -> str:
-    """The wire name of an event's type, such as `program_set`."""
+    """Return the wire name of an event's type, such as `program_set`."""
     return str(event.__struct_config__.tag)
 
 

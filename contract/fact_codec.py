@@ -41,7 +41,9 @@ def _written(content: Any) -> Any:
         return _written(content.item())
     if isinstance(content, msgspec.Struct):
         return _struct_fields(content)
-    raise UnusableInputError(f"A fact cannot carry {type(content).__name__}; use numbers, texts, lists or dicts.")
+    raise UnusableInputError(
+        f"A fact cannot carry {type(content).__name__}; use numbers, texts, lists or dicts."
+    )
 
 
 def _time(at_us: int | None) -> str | None:
@@ -79,7 +81,7 @@ def _parse_times(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, An
 
 
 def decode_fact(line: bytes) -> Fact:
-    """The fact that one JSON line is.
+    """Return the fact that one JSON line is.
 
     Raises UnusableInputError for anything else.
     """
@@ -92,5 +94,12 @@ def decode_fact(line: bytes) -> Fact:
             if isinstance(fields.get(name), dict):
                 fields[name] = _parse_times(fields[name], nested)
         return msgspec.convert(fields, fact_type)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, KeyError, TypeError, InvalidTimeError) as error:
+    except (
+        msgspec.MsgspecError,
+        UnicodeError,
+        RecursionError,
+        KeyError,
+        TypeError,
+        InvalidTimeError,
+    ) as error:
         raise UnusableInputError(f"This line is not a fact of contract version 1: {error}") from None

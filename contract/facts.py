@@ -169,7 +169,9 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", tag="dos
     coverage: float
 
 
-class Forecast(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", tag="forecast", rename=_WIRE_TIMES):
+class Forecast(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", tag="forecast", rename=_WIRE_TIMES
+):
     """When the pump runs dry, and whether its own alarm sounds before that, if the present program goes on."""
 
     pump: str
@@ -234,7 +236,7 @@ FACT_TYPES: Final[tuple[type[Fact], ...]] = (Dose, Forecast, Alert, Quarantined,
 
 
 def fact_name(fact: Fact | type[Fact]) -> str:
-    """The wire name of a fact's kind, such as `forecast`."""
+    """Return the wire name of a fact's kind, such as `forecast`."""
     return str(fact.__struct_config__.tag)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any, Final
 
 from contract.refusal import Refused, shown
@@ -19,7 +20,7 @@ def _text(content: str, field: str) -> str:
 
 
 def _float(content: float, field: str) -> int | float:
-    if content != content or content in (float("inf"), float("-inf")):
+    if not math.isfinite(content):
         raise Refused(f"Field {field} must be a finite number, but is {shown(content)}.")
     if content.is_integer() and -_EXACT_INT < content < _EXACT_INT:
         return int(content)
@@ -57,7 +58,7 @@ def _plain(content: Any, field: str, depth: int) -> Any:
 
 
 def plain_fields(fields: dict[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    """A copy of a decoded object in its plain form; `prefix` leads the field names in reasons.
+    """Return a copy of a decoded object in its plain form; `prefix` leads the field names in reasons.
 
     Raw bytes become Base64 text, as in JSON. Raises Refused.
     """
@@ -71,7 +72,7 @@ def plain_fields(fields: dict[Any, Any], prefix: str = "", depth: int = 0) -> di
 
 
 def storable(content: Any) -> Any:
-    """The same content with whole numbers past 64 bits, which MessagePack has not, as doubles."""
+    """Return the same content with whole numbers past 64 bits, which MessagePack has not, as doubles."""
     if isinstance(content, dict):
         return {name: storable(member) for name, member in content.items()}
     if isinstance(content, list):

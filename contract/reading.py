@@ -44,7 +44,9 @@ def _times_of(struct: type[msgspec.Struct]) -> tuple[tuple[str, bool], ...]:
     )
 
 
-_TIMES: Final = {struct: _times_of(struct) for struct in (*TYPES.values(), _Frame)}
+_TIMES: Final[dict[type[msgspec.Struct], tuple[tuple[str, bool], ...]]] = {
+    struct: _times_of(struct) for struct in (*TYPES.values(), _Frame)
+}
 
 
 def _check_program(event: ProgramSet) -> None:
@@ -86,7 +88,7 @@ _CHECKS: Final[dict[type[msgspec.Struct], Callable[[Any], None]]] = {
 
 
 def _event_type(fields: dict[Any, Any], *, from_kafka: bool) -> type[Event]:
-    """The event type that the object names, its version checked; raises Refused."""
+    """Return the event type that the object names, its version checked; raises Refused."""
     if "type" not in fields:
         raise Refused("Field type of this event is missing.")
     name = fields["type"]
@@ -105,12 +107,14 @@ def _event_type(fields: dict[Any, Any], *, from_kafka: bool) -> type[Event]:
     if type(version) not in (int, float):
         raise Refused(f"Field v must be the number {CONTRACT_VERSION}, but is {shown(version)}.")
     if version != CONTRACT_VERSION:
-        raise Refused(f"Contract version {shown(version)} is not understood here; only {CONTRACT_VERSION} is.")
+        raise Refused(
+            f"Contract version {shown(version)} is not understood here; only {CONTRACT_VERSION} is."
+        )
     return struct
 
 
 def _with_times(plain: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """A copy whose times are integer microseconds; raises Refused."""
+    """Return a copy whose times are integer microseconds; raises Refused."""
     timed = plain.copy()
     for name, nullable in _TIMES[struct]:
         if name not in plain or (nullable and plain[name] is None):
@@ -133,7 +137,7 @@ def _converted(timed: dict[str, Any], struct: type[Any], shown_fields: dict[str,
 
 
 def _head(fields: dict[Any, Any]) -> dict[Any, Any]:
-    """What a telemetry object holds besides the known columns; an unknown column in `bin` becomes a list."""
+    """Return what a telemetry object holds besides the known columns; an unknown column in `bin` becomes a list."""
     head = {name: content for name, content in fields.items() if name not in COLUMN_FIELDS}
     for name, content in head.items():
         if type(content) is bytes and type(fields.get("t_s")) in (bytes, list):
@@ -142,13 +146,13 @@ def _head(fields: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def unknown_column(content: bytes, t_s: bytes | list[Any]) -> bytes | list[float | None]:
-    """A `bin` of a later contract's column as a list, if it has the frame's rows; else itself."""
+    """Return a `bin` of a later contract's column as a list, if it has the frame's rows; else itself."""
     rows = len(t_s) // 8 if isinstance(t_s, bytes) else len(t_s)
     return json_list(np.frombuffer(content, dtype="<f8")) if len(content) == 8 * rows else content
 
 
 def read_event(fields: Any, *, from_kafka: bool) -> tuple[Event, dict[str, Any]]:
-    """The event that a decoded object is, and its plain fields with times in microseconds, columns aside.
+    """Return the event that a decoded object is, and its plain fields with times in microseconds, columns aside.
 
     Raises Refused with the reason.
     """
@@ -181,5 +185,5 @@ def read_event(fields: Any, *, from_kafka: bool) -> tuple[Event, dict[str, Any]]
 
 
 def time_names(event: Event) -> tuple[str, ...]:
-    """The wire names of the times of an event."""
+    """Return the wire names of the times of an event."""
     return tuple(name for name, _ in _TIMES[TYPES[type_name(event)]])

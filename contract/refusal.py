@@ -36,13 +36,14 @@ def clean(text: str, limit: int) -> str:
     """Text of at most `limit` characters in which nothing is invisible or unstorable."""
     cut = text[: limit + 1]
     visible = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in cut
     )
     return visible if len(visible) <= limit else visible[: limit - 3] + "..."
 
 
 def shown(content: Any) -> str:
-    """A bounded, printable rendering of offending content."""
+    """Return a bounded, printable rendering of offending content."""
     if content is None:
         return "null"
     if isinstance(content, bool):
@@ -64,12 +65,12 @@ def shown(content: Any) -> str:
 
 
 def excerpt(raw: bytes) -> str:
-    """The beginning of the input as bounded printable text."""
+    """Return the beginning of the input as bounded printable text."""
     return clean(raw[: 4 * MAX_TEXT].decode("utf-8", "backslashreplace"), MAX_TEXT)
 
 
 def _choices(node: Any) -> tuple[str, ...]:
-    """The members that a field's type allows, empty where it is not an enumeration."""
+    """Return the members that a field's type allows, empty where it is not an enumeration."""
     if isinstance(node, inspect.LiteralType):
         return tuple(str(member) for member in node.values)
     if isinstance(node, inspect.EnumType):
@@ -87,7 +88,7 @@ def _allowed(struct: type[msgspec.Struct], field: str) -> tuple[str, ...]:
 
 
 def _content_at(fields: Any, path: str) -> Any:
-    """What the input holds at a msgspec path such as `$.steps[1].minute`."""
+    """Return what the input holds at a msgspec path such as `$.steps[1].minute`."""
     found = fields
     for name, position in _STEP.findall(path):
         try:

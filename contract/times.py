@@ -15,8 +15,8 @@ from contract.errors import InvalidTimeError
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all arithmetic here is in UTC
 _MICROSECOND: Final = timedelta(microseconds=1)
-MIN_US: Final = (datetime.min - _EPOCH) // _MICROSECOND
-MAX_US: Final = (datetime.max - _EPOCH) // _MICROSECOND
+MIN_US: Final = (datetime(1, 1, 1) - _EPOCH) // _MICROSECOND  # noqa: DTZ001 - as above
+MAX_US: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_999) - _EPOCH) // _MICROSECOND  # noqa: DTZ001 - as above
 _MINUTE_US: Final = 60_000_000
 _DAY_US: Final = 1440 * _MINUTE_US
 _MAX_LENGTH: Final = 64
