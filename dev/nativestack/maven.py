@@ -49,11 +49,9 @@ def fetch_kafka(config: StackConfig, work: Path) -> None:
             "-f",
             str(pom),
         ),
-        *(
-            f"-Dmaven.repo.local={work / 'repository'}",
-            f"{plugin}:copy-dependencies",
-            "-DincludeScope=runtime",
-        ),
+        f"-Dmaven.repo.local={work / 'repository'}",
+        f"{plugin}:copy-dependencies",
+        "-DincludeScope=runtime",
         f"-DoutputDirectory={config.kafka_jars}",
     ]
     environ = os.environ | {"JAVA_HOME": str(config.java_home)}  # ours, even where one is set

@@ -4,12 +4,12 @@ import hashlib
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 from nativestack import debian, maven, tree
 from nativestack.config import StackConfig, StackError
 from nativestack.progress import say
 
+LAYOUT = "1"  # raise it with every change in how the tree is laid out
 VERSION_SETTINGS = (
     "KAFKA_VERSION",
     "KAFKA_SCALA_VERSION",
@@ -44,8 +44,7 @@ def set_up(config: StackConfig) -> None:
 
 
 def _stamp(config: StackConfig) -> str:
-    parts = [str(config.tree), *(config[name] for name in VERSION_SETTINGS), *debian.packages(config)]
-    parts += [Path(module.__file__ or "").read_text() for module in (tree, maven)]
+    parts = [LAYOUT, str(config.tree), *(config[name] for name in VERSION_SETTINGS), *debian.packages(config)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

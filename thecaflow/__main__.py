@@ -1,0 +1,5 @@
+"""``python -m thecaflow``."""
+
+from thecaflow.cli import main
+
+main()
