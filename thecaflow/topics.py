@@ -1,5 +1,6 @@
 """Makes and checks the Kafka topics: their number of partitions is for good, their retention can be set again."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -39,10 +40,10 @@ async def create_topics(settings: Settings) -> list[TopicState]:
         for state in states:
             _refuse_other_partitions(state, settings)
         await _create(admin, [state.name for state in states if state.partitions == 0], settings)
-        await _set_retention(admin, settings)
-        return await _states(admin, settings)
-    except KafkaError as error:
-        raise TopicError(f"Kafka at {settings.kafka} refused: {error}") from error
+        await _set_retention(admin, [state.name for state in states if state.partitions > 0], settings)
+        return await _states_when_seen(admin, settings)
+    except (KafkaError, TimeoutError) as error:
+        raise TopicError(f"Kafka at {settings.kafka} refused: {error!r}") from error
     finally:
         await admin.close()
 
@@ -96,7 +97,10 @@ def _refuse_other_partitions(state: TopicState, settings: Settings) -> None:
 async def _create(admin: AIOKafkaAdminClient, names: list[str], settings: Settings) -> None:
     topics = [
         NewTopic(
-            name=name, num_partitions=settings.topic_partitions, replication_factor=settings.topic_replicas
+            name=name,
+            num_partitions=settings.topic_partitions,
+            replication_factor=settings.topic_replicas,
+            topic_configs=_topic_settings(settings),
         )
         for name in names
     ]
@@ -111,14 +115,30 @@ async def _create(admin: AIOKafkaAdminClient, names: list[str], settings: Settin
             )
 
 
-async def _set_retention(admin: AIOKafkaAdminClient, settings: Settings) -> None:
-    wanted = {"retention.ms": str(retention_ms(settings)), "cleanup.policy": "delete"}
-    names = (settings.events_topic, settings.facts_topic)
+def _topic_settings(settings: Settings) -> dict[str, str]:
+    return {"retention.ms": str(retention_ms(settings)), "cleanup.policy": "delete"}
+
+
+async def _set_retention(admin: AIOKafkaAdminClient, names: list[str], settings: Settings) -> None:
+    if not names:
+        return
+    wanted = _topic_settings(settings)
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted) for name in names]
     for answer in await admin.alter_configs(resources):
         for code, message, *_ in answer.resources:
             if code != 0:
                 raise TopicError(f"retention could not be set: {message or for_code(code).__name__}")
+
+
+async def _states_when_seen(admin: AIOKafkaAdminClient, settings: Settings) -> list[TopicState]:
+    """Wait until the broker shows what it has just accepted: its metadata follow a moment later."""
+    wanted = (settings.topic_partitions, retention_ms(settings))
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            states = await _states(admin, settings)
+            if all((state.partitions, state.retention_ms) == wanted for state in states):
+                return states
+            await asyncio.sleep(0.05)
 
 
 async def _states(admin: AIOKafkaAdminClient, settings: Settings) -> list[TopicState]:

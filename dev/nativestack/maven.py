@@ -37,18 +37,11 @@ def fetch_kafka(config: StackConfig, work: Path) -> None:
     plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{config['MAVEN_DEPENDENCY_PLUGIN_VERSION']}"
     say(f"fetching Apache Kafka {kafka} (about 120 MB with Maven's own parts)")
     # -C: a wrong checksum is an error. A repository of our own: the same jars whatever the machine has in ~/.m2.
-    command = [
-        *(
-            "bash",
-            str(config.tree / "usr/share/maven/bin/mvn"),
-            "-q",
-            "-B",
-            "-ntp",
-            "-C",
-            *machine,
-            "-f",
-            str(pom),
-        ),
+    command: list[str | Path] = [
+        "bash",
+        config.tree / "usr/share/maven/bin/mvn",
+        *("-q", "-B", "-ntp", "-C", "-f", pom),
+        *machine,
         f"-Dmaven.repo.local={work / 'repository'}",
         f"{plugin}:copy-dependencies",
         "-DincludeScope=runtime",

@@ -1,6 +1,7 @@
 """``thecaflow topics create|check``."""
 
 import asyncio
+import logging
 
 import click
 
@@ -11,6 +12,7 @@ from thecaflow.topics import DAY_MS, TopicState, check_topics, create_topics
 @click.group(epilog="\b\nExamples:\n  thecaflow topics create\n  thecaflow topics check")
 def command() -> None:
     """Make or check the Kafka topics."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own message says it once
 
 
 @command.command()
