@@ -31,3 +31,37 @@ STALL_LEVEL: Final = 14  # the same for the motor
 ROWS: Final = 15  # 1, telemetry rows folded so far
 EXPECTED_UL: Final = 16  # uL programmed since the last row, for the stall detector
 LAST_ROW_US: Final = 17  # us, time of the last telemetry row; NaN before the first
+
+# --- RESERVOIR 96..127: what is left and how much a counted microlitre really is (kernels/reservoir.py)
+RES_V_UL: Final = 96  # uL left, mean; NaN before the first fill
+RES_K: Final = 97  # 1, truly delivered / counted, mean
+RES_O_UL: Final = 98  # uL, offset of the level sensor, mean
+RES_VV: Final = 99  # uL^2, variance of V
+RES_VK: Final = 100  # uL, covariance of V and k
+RES_VO: Final = 101  # uL^2, covariance of V and offset
+RES_KK: Final = 102  # 1, variance of k
+RES_KO: Final = 103  # uL, covariance of k and offset
+RES_OO: Final = 104  # uL^2, variance of the offset
+RES_E_SENSED_UL: Final = 105  # uL sensed, with bounded memory
+RES_E_PROGRAMMED_UL: Final = 106  # uL programmed over the same time, with the same memory
+RES_PENDING_UL: Final = 107  # uL programmed since the counter was last read
+RES_DEBT_UL: Final = 108  # uL said to be delivered that the counter did not confirm later
+RES_DEVICE_UL: Final = 109  # uL left by the device's own programmed-rate arithmetic
+RES_SOURCE: Final = 110  # what counts: 0 program, 1 measured flow, 2 encoder counter
+RES_BLOCK_N: Final = 111  # 1, level readings in the open block
+RES_BLOCK_Z_UL: Final = 112  # uL, their sum
+RES_BLOCK_U_UL: Final = 113  # uL, sum over them of the volume counted since each
+RES_BLOCK_SPAN_UL: Final = 114  # uL counted since the block's first reading
+RES_LEVEL_UL: Final = 115  # uL, last level reading
+RES_SAME_UL: Final = 116  # uL counted while the reading stood still
+RES_QUANTUM_UL: Final = 117  # uL, smallest change of the reading ever seen
+RES_SAME: Final = 118  # 0-1, recent share of readings equal to the one before
+RES_D1: Final = 119  # uL^2, mean squared difference of neighbouring blocks
+RES_D2: Final = 120  # uL^2, the same of blocks two apart
+RES_LAG1_UL: Final = 121  # uL, last block's mean, carried to now
+RES_LAG2_UL: Final = 122  # uL, the one before, carried to now
+RES_BLOCKS: Final = 123  # 1, block differences learned from
+RES_FILL_Z: Final = 124  # 1, innovation of what was drawn out at the last fill, in sds; NaN = unknown
+RES_SURPRISE: Final = 125  # 1, forgetting sum of level innovations in sds
+RES_FLOW_UL: Final = 126  # uL by measured flow beside a counter, with bounded memory
+RES_FLOW_COUNTED_UL: Final = 127  # uL counted over the same time, with the same memory
