@@ -31,9 +31,9 @@ def fetch_kafka(config: StackConfig, work: Path) -> None:
     ]
     pom = work / "pom.xml"
     pom.write_text(POM.format(dependencies="\n".join(DEPENDENCY.format(*parts) for parts in wanted)))
-    machine = (
-        ["-gs", MACHINE_SETTINGS] if MACHINE_SETTINGS.exists() else []
-    )  # ~/.m2/settings.xml is read anyway
+    machine: list[str | Path] = []
+    if MACHINE_SETTINGS.exists():  # ~/.m2/settings.xml is read anyway
+        machine = ["-gs", MACHINE_SETTINGS]
     plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{config['MAVEN_DEPENDENCY_PLUGIN_VERSION']}"
     say(f"fetching Apache Kafka {kafka} (about 120 MB with Maven's own parts)")
     # -C: a wrong checksum is an error. A repository of our own: the same jars whatever the machine has in ~/.m2.
