@@ -32,6 +32,34 @@ ROWS: Final = 15  # 1, telemetry rows folded so far
 EXPECTED_UL: Final = 16  # uL programmed since the last row, for the stall detector
 LAST_ROW_US: Final = 17  # us, time of the last telemetry row; NaN before the first
 
+# --- DOSE 32..95: what was delivered (kernels/ledger.py). A ledger is two slots: sum and Neumaier compensation
+PROGRAMMED_UL: Final = 32  # uL, by what the events say, boluses included, priming not
+PROGRAMMED_UG: Final = 34  # ug
+SENSED_UL: Final = 36  # uL, by counter, by measured flow where there is none
+SENSED_UG: Final = 38  # ug
+TIP_UG: Final = 40  # ug that left the catheter tip
+BOLUS_UL: Final = 42  # uL, part of programmed
+PRIMING_UL: Final = 44  # uL, not to the patient
+DELIVERED_UL: Final = 46  # uL, best estimate
+COVERED_US: Final = 48  # us with telemetry
+SENSED_KNOWN: Final = 50  # 0 nothing measured at this row, 1 by flow, 2 by the counter's difference
+COVER_US: Final = 51  # us, time up to which coverage is accounted; NaN before the first row
+DOSE_SOURCES: Final = 52  # three sources of SOURCE_SIZE slots each; the offsets below are inside one
+SOURCES: Final = 3  # device, clinic, system
+SOURCE_SIZE: Final = 12
+COUNT_UL: Final = 0  # uL, last accepted counter reading; NaN before the first
+COUNT_US: Final = 1  # us, its time
+FLOW_COUNTED_UL: Final = 2  # uL counted by flow since then, to be taken off the next difference
+FALLEN_UL: Final = 3  # uL, the value that the counter fell to without a reason; NaN = it did not
+FELL_US: Final = 4  # us, when it fell
+HELD_FLOW_UL_H: Final = 5  # uL/h, last flow reading; NaN before the first
+HELD_FLOW_US: Final = 6  # us, its time
+ROW_US: Final = 7  # us, last row; NaN before the first
+PERIOD_US: Final = 8  # us, usual sampling period; NaN before the second row
+INTERVAL_US: Final = 9  # us, last three row intervals above 0, newest first
+PLUGS: Final = 88  # fluid in the dead volume, the plug at the tip first: (uL, ug/mL) each, 0 uL = no plug
+MAX_PLUGS: Final = 4
+
 # --- RESERVOIR 96..127: what is left and how much a counted microlitre really is (kernels/reservoir.py)
 RES_V_UL: Final = 96  # uL left, mean; NaN before the first fill
 RES_K: Final = 97  # 1, truly delivered / counted, mean

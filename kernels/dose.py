@@ -1,0 +1,400 @@
+"""Programmed dose: what a pump was told to deliver between two instants, in closed form, with its exact inverse.
+
+All times are microseconds since the epoch as float64, all volumes uL, all rates uL/h. Three arrays say what was told:
+
+program   float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, 0, 0
+schedule  float64[n, 2] = (start in us of the local week, Monday 00:00 = 0; rate), sorted, first start 0, n >= 1
+boluses   float64[m, 5] = (start, end, volume, kind, stated 0/1)
+
+The flow at an instant t is: schedule's rate + the pulses that run (none before AT_US), or nothing of both while suspended or
+while a bridge runs; plus every bolus that runs. Pulses restart at each local day start, and add up where they overlap. A
+pulse or bolus of no duration is a jump. A jump at tau belongs to the interval with t0 < tau <= t1 (contract: a window is
+(from, to]); one at AT_US itself belongs to the first interval, t0 == AT_US. Bridges run over [start, end): a jump at their
+start is replaced, one at their end is not. Single boluses of no duration are entered by the fold when they happen; rows with
+end == start count nothing here.
+
+Closed forms: whole weeks of the schedule by the weekly sum; pulses by counting those that ended (an integer difference,
+exact) plus the delivered fractions of those that run (an arithmetic series a day). A year costs what a minute costs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+AT_US: Final = 0
+UTC_OFFSET_US: Final = 1
+MODE: Final = 2
+PULSE_UL: Final = 3
+PULSE_EVERY_US: Final = 4
+PULSE_DURATION_US: Final = 5
+PROGRAM_SIZE: Final = 8
+NO_PROGRAM, CONTINUOUS, FLEX, MINIMUM_RATE, STOPPED = 0.0, 1.0, 2.0, 3.0, 4.0
+PUMP_BOLUS, BRIDGE, PRIMING = 0.0, 1.0, 2.0
+
+HOUR_US: Final = 3.6e9
+DAY_US: Final = 8.64e10
+WEEK_US: Final = 6.048e11
+MONDAY_US: Final = 3.0 * DAY_US  # 1970-01-01 was a Thursday: its week began three days earlier
+ULPS: Final = 4e-15  # relative rounding of a volume that time_of_volume_us forgives, below 1 us of flow
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _step_at(schedule: NDArray[np.float64], week_us: float) -> int:
+    """Row of the step that runs at `week_us` of the local week."""
+    low, high = 0, schedule.shape[0] - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if schedule[middle, 0] <= week_us:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _within_week(schedule: NDArray[np.float64], from_us: float, to_us: float) -> float:
+    """Integral of the rate over part of one local week, uL/h * us."""
+    integral = 0.0
+    step = _step_at(schedule, from_us)
+    last = schedule.shape[0] - 1
+    start_us = from_us
+    while start_us < to_us:
+        end_us = to_us if step == last else min(schedule[step + 1, 0], to_us)
+        integral += schedule[step, 1] * (end_us - start_us)
+        start_us = end_us
+        step += 1
+    return integral
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _steps_ul(
+    program: NDArray[np.float64], schedule: NDArray[np.float64], t0_us: float, t1_us: float
+) -> float:
+    """Volume of the steps over (t0, t1], never before the program's time."""
+    t0_us = max(t0_us, program[AT_US])
+    if not t1_us > t0_us:
+        return 0.0
+    if schedule.shape[0] == 1:
+        steady_ul: float = schedule[0, 1] * (t1_us - t0_us) / HOUR_US
+        return steady_ul
+    shift_us = program[UTC_OFFSET_US] + MONDAY_US
+    week0 = np.floor((t0_us + shift_us) / WEEK_US)
+    week1 = np.floor((t1_us + shift_us) / WEEK_US)
+    from_us = t0_us + shift_us - week0 * WEEK_US
+    to_us = t1_us + shift_us - week1 * WEEK_US
+    if week0 == week1:
+        return _within_week(schedule, from_us, to_us) / HOUR_US
+    integral = _within_week(schedule, from_us, WEEK_US) + _within_week(schedule, 0.0, to_us)
+    if week1 - week0 > 1.0:
+        integral += (week1 - week0 - 1.0) * _within_week(schedule, 0.0, WEEK_US)
+    return integral / HOUR_US
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first_pulse(program: NDArray[np.float64]) -> float:
+    """Count the pulses of its local day that lie before the program's time."""
+    local_us = program[AT_US] + program[UTC_OFFSET_US]
+    into_day_us = local_us - np.floor(local_us / DAY_US) * DAY_US
+    every_us = program[PULSE_EVERY_US]
+    before: float = min(np.ceil(into_day_us / every_us), np.ceil(DAY_US / every_us))
+    return before
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _begun(program: NDArray[np.float64], t_us: float, inclusive: bool) -> float:  # noqa: FBT001 - numba takes no keyword-only arguments
+    """Count the pulses that began since the program's time, before `t_us` or (inclusive) at it."""
+    if t_us < program[AT_US]:
+        return 0.0
+    every_us = program[PULSE_EVERY_US]
+    day0 = np.floor((program[AT_US] + program[UTC_OFFSET_US]) / DAY_US)
+    local_us = t_us + program[UTC_OFFSET_US]
+    day = np.floor(local_us / DAY_US)
+    into_day_us = local_us - day * DAY_US
+    a_day = np.ceil(DAY_US / every_us)
+    today = np.floor(into_day_us / every_us) + 1.0 if inclusive else np.ceil(into_day_us / every_us)
+    begun: float = max((day - day0) * a_day + min(today, a_day) - _first_pulse(program), 0.0)
+    return begun
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _running(program: NDArray[np.float64], t_us: float) -> float:
+    """Sum of the delivered fractions of the pulses that run at `t_us`: (t - tau) / duration over t - duration < tau <= t."""
+    if t_us < program[AT_US]:
+        return 0.0
+    every_us, duration_us = program[PULSE_EVERY_US], program[PULSE_DURATION_US]
+    at_local_us = program[AT_US] + program[UTC_OFFSET_US]
+    local_us = t_us + program[UTC_OFFSET_US]
+    since_us = local_us - duration_us
+    day0 = np.floor(at_local_us / DAY_US)
+    oldest = max(day0, np.floor(since_us / DAY_US))
+    last_of_day = np.ceil(DAY_US / every_us) - 1.0
+    elapsed_us = 0.0
+    day = np.floor(local_us / DAY_US)
+    newest = min(np.floor((local_us - day * DAY_US) / every_us), last_of_day)
+    while day >= oldest:
+        start_us = day * DAY_US
+        first = 0.0
+        if since_us >= start_us:
+            first = np.floor((since_us - start_us) / every_us) + 1.0
+        if day == day0:
+            first = max(first, _first_pulse(program))
+        if newest >= first:
+            elapsed_us += (newest - first + 1.0) * ((local_us - start_us) - 0.5 * (first + newest) * every_us)
+        newest = last_of_day
+        day -= 1.0
+    fractions: float = elapsed_us / duration_us
+    return fractions
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pulses_ul(
+    program: NDArray[np.float64],
+    t0_us: float,
+    t1_us: float,
+    from_t0: bool,  # noqa: FBT001 - numba takes no keyword-only arguments
+    to_t1: bool,  # noqa: FBT001
+) -> float:
+    """Volume of the pulses from t0 (its own jump only if from_t0) to t1 (its own jump only if to_t1)."""
+    duration_us = program[PULSE_DURATION_US]
+    if duration_us > 0.0:
+        pulses = _begun(program, t1_us - duration_us, True) - _begun(program, t0_us - duration_us, True)
+        pulses += _running(program, t1_us) - _running(program, t0_us)
+    else:
+        pulses = _begun(program, t1_us, to_t1) - _begun(program, t0_us, not from_t0)
+    volume_ul: float = program[PULSE_UL] * pulses
+    return volume_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bridge_end(boluses: NDArray[np.float64], t_us: float) -> float:
+    """When the bridges that run at `t_us` are over; `t_us` itself if none runs."""
+    end_us = t_us
+    moved = True
+    while moved:
+        moved = False
+        for row in range(boluses.shape[0]):
+            if boluses[row, 3] == BRIDGE and boluses[row, 0] <= end_us < boluses[row, 1]:
+                end_us = boluses[row, 1]
+                moved = True
+    return end_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _next_bridge(boluses: NDArray[np.float64], t_us: float) -> float:
+    """Start of the next bridge after `t_us`, inf if there is none."""
+    start_us = np.inf
+    for row in range(boluses.shape[0]):
+        if boluses[row, 3] == BRIDGE and boluses[row, 1] > boluses[row, 0] > t_us:
+            start_us = min(start_us, boluses[row, 0])
+    return start_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _program_ul(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    t0_us: float,
+    t1_us: float,
+) -> tuple[float, float]:
+    """Give (steps, pulses) over (t0, t1] without the times when a bridge replaces both."""
+    steps_ul = pulses_ul = 0.0
+    pulsing = program[PULSE_UL] > 0.0
+    cursor_us = t0_us
+    from_cursor = t0_us <= program[AT_US]
+    while True:
+        free_us = _bridge_end(boluses, cursor_us)
+        from_cursor = from_cursor or free_us > cursor_us
+        cursor_us = free_us
+        if cursor_us > t1_us:
+            return steps_ul, pulses_ul
+        next_us = _next_bridge(boluses, cursor_us)
+        end_us = min(next_us, t1_us)
+        steps_ul += _steps_ul(program, schedule, cursor_us, end_us)
+        if pulsing:
+            pulses_ul += _pulses_ul(program, cursor_us, end_us, from_cursor, next_us > t1_us)
+        if next_us > t1_us:
+            return steps_ul, pulses_ul
+        cursor_us = next_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def volumes_ul(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t0_us: float,
+    t1_us: float,
+) -> tuple[float, float, float]:
+    """Give (programmed with boluses and without priming, its bolus part, priming) over (t0, t1], uL.
+
+    The bolus part is the pulses, the single boluses and the bridges.
+    """
+    if not t1_us > t0_us:
+        return 0.0, 0.0, 0.0
+    count = boluses.shape[0]
+    if count == 0 and program[PULSE_UL] == 0.0:
+        steps_ul = 0.0 if suspended else _steps_ul(program, schedule, t0_us, t1_us)
+        return steps_ul, 0.0, 0.0
+    steps_ul = bolus_ul = priming_ul = 0.0
+    if not suspended:
+        steps_ul, bolus_ul = _program_ul(program, schedule, boluses, t0_us, t1_us)
+    for row in range(count):
+        start_us, end_us = boluses[row, 0], boluses[row, 1]
+        shared_us = min(end_us, t1_us) - max(start_us, t0_us)
+        if shared_us > 0.0:
+            part_ul = boluses[row, 2] * (shared_us / (end_us - start_us))
+            if boluses[row, 3] == PRIMING:
+                priming_ul += part_ul
+            else:
+                bolus_ul += part_ul
+    return steps_ul + bolus_ul, bolus_ul, priming_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def programmed_ul(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t0_us: float,
+    t1_us: float,
+    out: NDArray[np.float64],
+) -> None:
+    """Write `volumes_ul` over (t0, t1] into out, float64[3]; all 0 where t1 is not after t0."""
+    out[0], out[1], out[2] = volumes_ul(program, schedule, boluses, suspended, t0_us, t1_us)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def jump_ul(
+    program: NDArray[np.float64], boluses: NDArray[np.float64], suspended: float, t_us: float
+) -> float:
+    """Volume of the pulse of no duration that the interval ending at `t_us` counted at `t_us` itself, uL.
+
+    What takes effect at `t_us` (a program, a suspension, a bridge, a resumption) holds from `t_us` on, so the ledger is owed
+    the difference: jump_ul with the new arrays less jump_ul with the old. At AT_US it is 0: that jump is the next interval's.
+    """
+    if suspended or program[PULSE_UL] == 0.0 or program[PULSE_DURATION_US] > 0.0 or t_us <= program[AT_US]:
+        return 0.0
+    if _bridge_end(boluses, t_us) > t_us:
+        return 0.0
+    volume_ul: float = program[PULSE_UL] * (_begun(program, t_us, True) - _begun(program, t_us, False))
+    return volume_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rate_ul_h(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t_us: float,
+) -> float:
+    """Programmed flow right after `t_us`, uL/h: steps, running pulses and boluses, no priming, no jumps."""
+    rate = 0.0
+    count = boluses.shape[0]
+    if not suspended and t_us >= program[AT_US] and (count == 0 or _bridge_end(boluses, t_us) == t_us):
+        rate = schedule[0, 1]
+        if schedule.shape[0] > 1:
+            week_us = t_us + program[UTC_OFFSET_US] + MONDAY_US
+            rate = schedule[_step_at(schedule, week_us - np.floor(week_us / WEEK_US) * WEEK_US), 1]
+        duration_us = program[PULSE_DURATION_US]
+        if program[PULSE_UL] > 0.0 and duration_us > 0.0:
+            running = _begun(program, t_us, True) - _begun(program, t_us - duration_us, True)
+            rate += running * program[PULSE_UL] / duration_us * HOUR_US
+    for row in range(count):
+        if boluses[row, 3] != PRIMING and boluses[row, 0] <= t_us < boluses[row, 1]:
+            rate += boluses[row, 2] / (boluses[row, 1] - boluses[row, 0]) * HOUR_US
+    return rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pump_rate_ul_h(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t_us: float,
+) -> float:
+    """`rate_ul_h` with priming: what the motor is told to move right after `t_us`, uL/h."""
+    rate = rate_ul_h(program, schedule, boluses, suspended, t_us)
+    for row in range(boluses.shape[0]):
+        if boluses[row, 3] == PRIMING and boluses[row, 0] <= t_us < boluses[row, 1]:
+            rate += boluses[row, 2] / (boluses[row, 1] - boluses[row, 0]) * HOUR_US
+    return rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def time_of_volume_us(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t0_us: float,
+    volume_ul: float,
+    limit_us: float,
+) -> float:
+    """First whole microsecond at which the volume after t0 (boluses and priming too) is `volume_ul`; NaN if after limit_us.
+
+    The inverse of `programmed_ul` to rounding: a bracket halved in turn by the chord and by the middle. A steady program
+    needs no search and is rounded to the nearest microsecond.
+    """
+    if np.isnan(volume_ul):
+        return np.nan
+    if volume_ul <= 0.0:
+        return t0_us if t0_us <= limit_us else np.nan
+    rows = 0
+    for row in range(boluses.shape[0]):
+        if boluses[row, 1] > t0_us:
+            rows += 1
+    if rows == 0 and (suspended or (schedule.shape[0] == 1 and program[PULSE_UL] == 0.0)):
+        if suspended or schedule[0, 1] <= 0.0:
+            return np.nan
+        reached_us = max(t0_us, program[AT_US]) + np.rint(volume_ul / schedule[0, 1] * HOUR_US)
+        return reached_us if reached_us <= limit_us else np.nan
+    limit_us = min(np.floor(limit_us), 9.0e15)
+    wanted_ul = volume_ul * (1.0 - ULPS)
+    low_us, high_us = t0_us, limit_us
+    low_ul = 0.0
+    programmed, _, priming = volumes_ul(program, schedule, boluses, suspended, t0_us, high_us)
+    high_ul = programmed + priming
+    if not high_ul >= wanted_ul:
+        return np.nan
+    by_chord = True
+    while high_us - low_us > 1.0:
+        middle_us = np.floor(low_us + 0.5 * (high_us - low_us))
+        if by_chord and high_ul > low_ul:
+            chord_us = np.floor(low_us + (wanted_ul - low_ul) / (high_ul - low_ul) * (high_us - low_us))
+            middle_us = min(max(chord_us, low_us + 1.0), high_us - 1.0)
+        by_chord = not by_chord
+        programmed, _, priming = volumes_ul(program, schedule, boluses, suspended, t0_us, middle_us)
+        if programmed + priming >= wanted_ul:
+            high_us, high_ul = middle_us, programmed + priming
+        else:
+            low_us, low_ul = middle_us, programmed + priming
+    return high_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def daily_ul(program: NDArray[np.float64], schedule: NDArray[np.float64]) -> tuple[float, float]:
+    """Give (mean volume a day over the week, volume of the local day with the most), pulses included, uL.
+
+    Pulses count on the day that they begin; every local day has the same number.
+    """
+    pulses_ul = 0.0
+    if program[PULSE_UL] > 0.0:
+        pulses_ul = program[PULSE_UL] * np.ceil(DAY_US / program[PULSE_EVERY_US])
+    if schedule.shape[0] == 1:
+        steady_ul = schedule[0, 1] * DAY_US / HOUR_US + pulses_ul
+        return steady_ul, steady_ul
+    week_ul = largest_ul = 0.0
+    for day in range(7):
+        day_ul = _within_week(schedule, day * DAY_US, (day + 1) * DAY_US) / HOUR_US
+        week_ul += day_ul
+        largest_ul = max(largest_ul, day_ul)
+    return week_ul / 7.0 + pulses_ul, largest_ul + pulses_ul
