@@ -1,0 +1,198 @@
+"""The driver: moves one pump's state over its items, row by row, in order.
+
+A pump's ledgers advance at items only (telemetry rows and clinical events), one item after the other, so that no way of
+cutting the log into batches can change a bit. What a detector concludes leaves as a signal, a row of numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from kernels import dose, drive, ledger, occlusion, reservoir
+from kernels.state import (
+    BOLUS_UL,
+    CONCENTRATION_UG_ML,
+    DEAD_VOLUME_UL,
+    DELIVERED_UL,
+    ENCODER_WRAP_UL,
+    EXPECTED_UL,
+    FLOW_TOLERANCE,
+    LAST_ROW_US,
+    MAX_RATE_UL_H,
+    OCCLUSION_LEVEL,
+    PRIMING_UL,
+    PROGRAMMED_UG,
+    PROGRAMMED_UL,
+    ROWS,
+    SENSED_KNOWN,
+    SENSED_UG,
+    SENSED_UL,
+    SIZE,
+    STALL_LEVEL,
+    SUSPENDED,
+    T_US,
+    TIP_UG,
+)
+
+HOUR_US: Final = 3.6e9
+SIGNAL_SIZE: Final = 3  # row, code, level
+OCCLUSION: Final = 0  # signal codes
+STALL: Final = 1
+
+
+def fresh() -> NDArray[np.float64]:
+    """A new pump's state, float64[SIZE]: nothing known."""
+    x = np.full(SIZE, np.nan)
+    x[SUSPENDED] = x[OCCLUSION_LEVEL] = x[STALL_LEVEL] = x[ROWS] = x[EXPECTED_UL] = 0.0
+    x[FLOW_TOLERANCE] = reservoir.DEFAULT_TOLERANCE
+    for kernel in (ledger, reservoir, occlusion, drive):
+        kernel.reset(x)
+    return x
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def account(
+    x: NDArray[np.float64], programmed_ul: float, bolus_ul: float, priming_ul: float, sensed_ul: float, counted: bool
+) -> None:
+    """Enter the volumes of one interval into every ledger.
+
+    programmed_ul: with its bolus part bolus_ul, without priming_ul. sensed_ul: what the sensors add at this item, priming
+    included, NaN if they say nothing; counted: by the encoder's counter. Tip dose = what the best estimate of the
+    delivered volume pushes out of the dead volume, priming's share aside.
+    """
+    concentration_ug_ul = x[CONCENTRATION_UG_ML] / 1000.0
+    total_ul = programmed_ul + priming_ul
+    delivered_ul = reservoir.advance(x, total_ul, sensed_ul, counted)
+    ledger.add(x, PROGRAMMED_UL, programmed_ul)
+    ledger.add(x, BOLUS_UL, bolus_ul)
+    ledger.add(x, PRIMING_UL, priming_ul)
+    ledger.add(x, DELIVERED_UL, delivered_ul)
+    patient_ul = 0.0
+    if not np.isnan(sensed_ul):
+        patient_ul = max(sensed_ul - priming_ul, 0.0) if priming_ul > 0.0 else sensed_ul
+        ledger.add(x, SENSED_UL, patient_ul)
+    if np.isnan(concentration_ug_ul):
+        return
+    ledger.add(x, PROGRAMMED_UG, programmed_ul * concentration_ug_ul)
+    ledger.add(x, SENSED_UG, patient_ul * concentration_ug_ul)
+    tip_ug = ledger.displace_ug(x, x[DEAD_VOLUME_UL], delivered_ul, x[CONCENTRATION_UG_ML])
+    if priming_ul > 0.0:
+        tip_ug *= programmed_ul / total_ul
+    ledger.add(x, TIP_UG, tip_ug)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(
+    x: NDArray[np.float64],
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    t_us: float,
+) -> None:
+    """Move the ledgers to `t_us` by the program alone: at a clinical event, or on a copy at a deadline."""
+    if t_us > x[T_US]:
+        split_ul = np.zeros(3)
+        dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
+        account(x, split_ul[0], split_ul[1], split_ul[2], np.nan, False)
+        x[EXPECTED_UL] += split_ul[0] + split_ul[2]
+    x[T_US] = t_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def inject(x: NDArray[np.float64], volume_ul: float, priming: bool) -> None:
+    """A bolus that is delivered at once, at the time of the last item."""
+    if priming:
+        account(x, 0.0, 0.0, volume_ul, np.nan, False)
+    else:
+        account(x, volume_ul, volume_ul, 0.0, np.nan, False)
+    x[EXPECTED_UL] += volume_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rows(
+    x: NDArray[np.float64],
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    rows_us: NDArray[np.int64],
+    sources: NDArray[np.int64],
+    columns: NDArray[np.float64],
+    start: int,
+    stop: int,
+    signals: NDArray[np.float64],
+) -> int:
+    """Fold rows `start` .. `stop` until a detector changes its level; return the row after the last one folded.
+
+    rows_us: int64[n]; sources: int64[n]; columns: float64[13, n]; signals: float64[k, SIGNAL_SIZE], filled from the
+    front for the last row folded, its unused rows set to -1. k >= number of detectors.
+    """
+    split_ul = np.zeros(3)
+    signals[:, 0] = -1.0
+    count = 0
+    for row in range(start, stop):
+        t_us = float(rows_us[row])
+        split_ul[:] = 0.0
+        elapsed_us = t_us - x[T_US]
+        if elapsed_us > 0.0:
+            dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
+        x[T_US] = t_us
+        total_ul = split_ul[0] + split_ul[2]
+        counter_ul, flow_ul_h = columns[0, row], columns[1, row]
+        sensed_ul = ledger.sensed_ul(
+            x, sources[row], t_us, counter_ul, flow_ul_h, x[MAX_RATE_UL_H], x[ENCODER_WRAP_UL]
+        )
+        counted = not np.isnan(counter_ul)
+        by_counter = x[SENSED_KNOWN] == ledger.BY_COUNTER
+        if x[SENSED_KNOWN] == ledger.NOTHING or (counted and not by_counter):
+            sensed_ul = np.nan  # a counter's first reading only starts it
+        account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, counted)
+        expected_ul = x[EXPECTED_UL] + total_ul
+        x[EXPECTED_UL] = 0.0
+        since_us = t_us - x[LAST_ROW_US]
+        rate_ul_h = dose.rate_ul_h(program, schedule, boluses, x[SUSPENDED], t_us)
+        reservoir.level(x, columns[2, row])
+        mean_ul_h = expected_ul / since_us * HOUR_US if since_us > 0.0 else rate_ul_h
+        if by_counter and since_us > 0.0:
+            reservoir.measured_flow(x, flow_ul_h * since_us / HOUR_US, sensed_ul)
+        sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan
+        x[LAST_ROW_US] = t_us
+        x[ROWS] += 1.0
+        level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, sensed_ul_h)
+        if level != x[OCCLUSION_LEVEL]:
+            count = _signal(signals, count, row, OCCLUSION, level)
+            x[OCCLUSION_LEVEL] = level
+        level = drive.stall_row(
+            x, t_us, counter_ul, flow_ul_h, columns[5, row], columns[6, row], columns[12, row], expected_ul, rate_ul_h
+        )
+        if level != x[STALL_LEVEL]:
+            count = _signal(signals, count, row, STALL, level)
+            x[STALL_LEVEL] = level
+        if count:
+            return row + 1
+    return stop
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _signal(signals: NDArray[np.float64], count: int, row: int, code: int, level: float) -> int:
+    signals[count, 0] = row
+    signals[count, 1] = code
+    signals[count, 2] = level
+    return count + 1
+
+
+def warm() -> None:
+    """Compile (or load from the cache) everything that a fold calls, so that the first batch is as quick as any."""
+    x = fresh()
+    program, schedule, boluses = np.zeros(8), np.zeros((1, 2)), np.empty((0, 5))
+    signals = np.empty((2, SIGNAL_SIZE))
+    advance(x, program, schedule, boluses, 0.0)
+    inject(x, 0.0, False)
+    stamps = np.arange(2, dtype=np.int64)
+    rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), np.full((13, 2), np.nan), 0, 2, signals)
+    columns = np.full((13, 2), np.nan)
+    columns.flags.writeable = False
+    rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), columns, 0, 2, signals)

@@ -1,0 +1,113 @@
+"""Events in, facts out, with no broker and no database: the same fold that the live workers run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from contract.facts import Fact, fact_sort_key
+from processors import fold as physics
+from processors import pump_state, timeline, uploads
+from processors.fold import WINDOW_PATIENCE_US
+from processors.pump_state import DAY_US
+from processors.timeline import Sighting
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """`facts` in the contract's order; `lost`: events whose id another content had first; `horizon_us`: None if no event."""
+
+    facts: list[Fact]
+    lost: list[Sighting]
+    horizon_us: int | None
+
+
+def horizon_of(sightings: Iterable[Sighting], settled: Iterable[timeline.Settled]) -> int | None:
+    """The newest `received` of any pump, else the newest row, else the newest `at`."""
+    received = [seen.event.received_us for seen in sightings if seen.event.received_us is not None]
+    if received:
+        return max(received)
+    settled = list(settled)
+    rows = [int(one.rows_us[-1]) for one in settled if len(one.rows_us)]
+    return max(rows, default=max((one.at_us for one in settled), default=None))
+
+
+def analyse(sightings: Iterable[Sighting], *, window_us: int = DAY_US, until_us: int | None = None) -> Outcome:
+    """All facts of the events up to the horizon: every pump's present is the horizon, the last window is unfinished."""
+    by_pump: dict[str, list[Sighting]] = defaultdict(list)
+    for seen in sightings:
+        by_pump[seen.event.pump].append(seen)
+    lost: list[Sighting] = []
+    prepared: dict[str, tuple[list[timeline.Settled], list[timeline.Item]]] = {}
+    for pump, seen_events in by_pump.items():
+        counted, losers = timeline.unique(seen_events)
+        lost += losers
+        settled, _, skews = timeline.settle(timeline.Clock(), counted)
+        prepared[pump] = (settled, skews)
+    horizon_us = until_us
+    if horizon_us is None:
+        horizon_us = horizon_of(
+            (seen for seen_events in by_pump.values() for seen in seen_events),
+            (one for settled, _ in prepared.values() for one in settled),
+        )
+    facts: list[Fact] = []
+    if horizon_us is not None:
+        for pump in sorted(prepared):
+            settled, skews = prepared.pop(pump)
+            facts += _whole_pump(pump, settled, skews, window_us, horizon_us)
+    facts.sort(key=fact_sort_key)
+    return Outcome(facts=facts, lost=lost, horizon_us=horizon_us)
+
+
+def _whole_pump(
+    pump: str, settled: list[timeline.Settled], skews: list[timeline.Item], window_us: int, horizon_us: int
+) -> list[Fact]:
+    items = until(timeline.arrange(settled, skews), horizon_us)
+    folded = physics.fold(pump_state.begin(pump), items, window_us)
+    facts = folded.facts + physics.look_ahead(
+        folded.state, horizon_us, window_us, closed_before_us=horizon_us, open_window=True
+    )
+    track, said = uploads.fold_uploads(
+        uploads.begin(pump), (one for one in settled if uploads.belongs(one) and uploads.order(one)[0] <= horizon_us)
+    )
+    return facts + list(said) + list(uploads.look_ahead(track, horizon_us))
+
+
+def believed(
+    pump: str, sightings: Iterable[Sighting], present_us: int, window_us: int = DAY_US
+) -> list[Fact]:
+    """What a live worker believes of one pump whose present is `present_us`, from its whole log (for `compare`)."""
+    counted, _ = timeline.unique(sightings)
+    settled, _, skews = timeline.settle(timeline.Clock(), counted)
+    folded = physics.fold(pump_state.begin(pump), timeline.arrange(settled, skews), window_us)
+    track, said = uploads.fold_uploads(uploads.begin(pump), settled)
+    facts = folded.facts + list(said) + provisional(folded.state, track, present_us, window_us)
+    return sorted(facts, key=fact_sort_key)
+
+
+def provisional(
+    state: pump_state.PumpState, track: uploads.UploadState, present_us: int, window_us: int = DAY_US
+) -> list[Fact]:
+    """Live facts beyond the last item: deadlines up to the present, and windows that silence or 48 h have closed."""
+    silent = uploads.silent_since_us(track, present_us) is not None
+    closed_us = present_us if silent else present_us - WINDOW_PATIENCE_US
+    facts = physics.look_ahead(state, present_us, window_us, closed_before_us=closed_us)
+    return facts + list(uploads.look_ahead(track, present_us))
+
+
+def until(items: timeline.Items, horizon_us: int) -> timeline.Items:
+    """The items up to the horizon."""
+    rows = int((items.rows_us <= horizon_us).sum())
+    events = [item for item in items.events if item[0][0] <= horizon_us]
+    if rows == len(items.rows_us) and len(events) == len(items.events):
+        return items
+    return timeline.Items(
+        events=events,
+        rows_us=items.rows_us[:rows],
+        received_us=items.received_us[:rows],
+        sources=items.sources[:rows],
+        columns=items.columns[:, :rows],
+        last_key=items.last_key,
+    )
+

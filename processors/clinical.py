@@ -1,0 +1,260 @@
+"""Clinical events: what each of them changes in a pump's state, and the conditions that it shows by itself.
+
+The ledgers have been moved to the event's time before (`kernels.step.advance`). The vector `x` of the state belongs to the
+running fold and is written in place; everything else is replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from msgspec.structs import replace
+
+from contract.events import (
+    Bolus,
+    DeviceAlarm,
+    Note,
+    ProgramSet,
+    PumpEvent,
+    PumpRegistered,
+    ReservoirFilled,
+    Resumed,
+    Suspended,
+    VolumeReported,
+)
+from contract.facts import Cause, Priority
+from kernels import dose, ledger, reservoir, step
+from kernels import state as s
+from processors.alerts import Condition
+from processors.program import compile_program
+from processors.pump_state import DAY_US, HOUR_US, Program, PumpState
+from processors.timeline import Settled
+
+IMPLAUSIBLE_FACTOR: Final = 3.0  # contract, program_implausible: more than 3x the daily dose before
+TOLERANCE_REVIEW_UG: Final = 100.0  # contract, tolerance_review: above the lowest of the trailing year
+YEAR_US: Final = 365 * DAY_US
+MRI_GRACE_US: Final = 2 * HOUR_US  # contract, stall_overdue: still standing 2 h after the window
+WITHDRAWAL_LO_US: Final = 8 * HOUR_US  # signs seen 8 h after a stall (J Med Case Rep 4:294)
+WITHDRAWAL_HI_US: Final = 72 * HOUR_US  # severe untreated course 24-72 h (same)
+PUMP_BOLUS, BRIDGE, PRIMING = 0.0, 1.0, 2.0
+_ALARM_CAUSES: Final = {
+    "eri": Cause.BATTERY_ERI,
+    "eos": Cause.BATTERY_EOS,
+    "safe_state": Cause.SAFE_STATE,
+}
+_ALARM_TEXTS: Final = {
+    "eri": "The device asks for its replacement (ERI): 90 days are left to the end of service.",
+    "eos": "The device's battery is at its end of service: it delivers no more.",
+    "safe_state": "The device fell into its safe state: flow is at a very low level.",
+}
+
+
+def apply(state: PumpState, settled: Settled) -> tuple[PumpState, list[Condition], bool]:
+    """(new state, conditions that the event shows, whether a forecast is due now)."""
+    event, at_us = settled.event, settled.at_us
+    match event:
+        case PumpRegistered():
+            return _registered(state, event), [], False
+        case ReservoirFilled():
+            return _filled(state, event, at_us), [], True
+        case ProgramSet():
+            return *_programmed(state, event, at_us), True
+        case Bolus():
+            return _bolus(state, event, at_us), [], False
+        case Suspended():
+            return _suspended(state, at_us), [], False
+        case Resumed():
+            state.x[s.SUSPENDED] = 0.0
+            return state, [], False
+        case VolumeReported() if event.ledger == "reservoir":
+            reservoir.stated(state.x, event.value_ul)
+            return state, [], True
+        case DeviceAlarm():
+            return *_alarm(state, event, at_us), False
+        case Note() if event.kind == "mri_window":
+            return _mri_window(state, settled), [], False
+        case _:
+            return state, [], False
+
+
+def delivers(event: PumpEvent) -> bool:
+    """Whether the first dose window opens at such an event (contract, `dose`)."""
+    return isinstance(event, ProgramSet) or (isinstance(event, Bolus) and event.route == "pump")
+
+
+def _registered(state: PumpState, event: PumpRegistered) -> PumpState:
+    x = state.x
+    for slot, told in (
+        (s.RESERVOIR_ML, event.reservoir_ml),
+        (s.LOW_RESERVOIR_ML, event.low_reservoir_ml),
+        (s.DEAD_VOLUME_UL, event.dead_volume_ul),
+        (s.MIN_RATE_UL_H, event.min_rate_ul_h),
+        (s.MAX_RATE_UL_H, event.max_rate_ul_h),
+        (s.FLOW_TOLERANCE, event.flow_tolerance),
+        (s.ENCODER_UL_PER_COUNT, event.encoder_ul_per_count),
+        (s.ENCODER_WRAP_UL, event.encoder_wrap_ul),
+        (s.COMPLIANCE_UL_PER_KPA, event.compliance_ul_per_kpa),
+        (s.PRESSURE_LIMIT_KPA, event.pressure_limit_kpa),
+    ):
+        x[slot] = np.nan if told is None else told
+    reservoir.register(x)
+    clinic = replace(state.clinic, stability_days=event.stability_days, high_risk=event.high_risk)
+    return replace(state, clinic=clinic)
+
+
+def _filled(state: PumpState, event: ReservoirFilled, at_us: int) -> PumpState:
+    x, before = state.x, float(state.x[s.CONCENTRATION_UG_ML])
+    if np.isnan(before):
+        ledger.first_concentration(x, x[s.DEAD_VOLUME_UL], event.concentration_ug_ml)
+    x[s.CONCENTRATION_UG_ML] = event.concentration_ug_ml
+    removed_ml = np.nan if event.removed_ml is None else event.removed_ml
+    filled_ml = np.nan if event.filled_ml is None else event.filled_ml
+    reservoir.filled(x, removed_ml, filled_ml, x[s.RESERVOIR_ML])
+    clinic = replace(
+        state.clinic, filled_us=at_us, concentration_before=None if np.isnan(before) else before
+    )
+    return replace(state, clinic=clinic)
+
+
+# ------------------------------------------------------------------------------------------------------ programs
+
+
+def _programmed(state: PumpState, event: ProgramSet, at_us: int) -> tuple[PumpState, list[Condition]]:
+    x = state.x
+    head, schedule = compile_program(event, at_us, float(x[s.MIN_RATE_UL_H]))
+    program = Program(head=head, schedule=schedule, boluses=state.program.boluses)
+    daily_ul = float(dose.daily_ul(head, schedule)[1])
+    conditions = [_implausible(state, event, program, daily_ul, at_us)]
+    clinic = state.clinic
+    if event.mode in ("continuous", "flex") and daily_ul > 0.0:
+        clinic = replace(clinic, reference_daily_ul=daily_ul)
+    concentration = float(x[s.CONCENTRATION_UG_ML])
+    if event.mode != "stopped" and daily_ul > 0.0 and not np.isnan(concentration):
+        daily_ug = daily_ul * concentration / 1000.0
+        trailing = tuple(entry for entry in clinic.lowest_daily_ug if entry[0] >= at_us - YEAR_US)
+        conditions.append(_tolerance(state, daily_ug, trailing, at_us))
+        # A program in force at the year's start counts for the trailing year: keep the newest older one too.
+        older = [entry for entry in clinic.lowest_daily_ug if entry[0] < at_us - YEAR_US][-1:]
+        clinic = replace(clinic, lowest_daily_ug=(*older, *trailing, (at_us, daily_ug)))
+    return replace(state, program=program, clinic=clinic), conditions
+
+
+def _implausible(state: PumpState, event: ProgramSet, program: Program, daily_ul: float, at_us: int) -> Condition:
+    """Outside the pump's limits, or more than 3x the daily dose of the last program (contract, program_implausible)."""
+    x, clinic = state.x, state.clinic
+    rates = program.schedule[:, 1]
+    highest, flowing = float(rates.max()), rates[rates > 0.0]
+    problems: list[str] = []
+    evidence: dict[str, float] = {"highest_ul_h": highest}
+    if event.mode != "stopped" and highest > x[s.MAX_RATE_UL_H]:
+        problems.append(f"{highest:.6g} uL/h is above the pump's {x[s.MAX_RATE_UL_H]:.6g} uL/h")
+    if event.mode in ("continuous", "flex") and len(flowing) and flowing.min() < x[s.MIN_RATE_UL_H]:
+        problems.append(f"{flowing.min():.6g} uL/h is below the pump's {x[s.MIN_RATE_UL_H]:.6g} uL/h")
+    concentration = float(x[s.CONCENTRATION_UG_ML])
+    if clinic.reference_daily_ul is not None and not np.isnan(concentration):
+        before = concentration
+        recent_fill = clinic.filled_us is not None and at_us - clinic.filled_us <= DAY_US
+        if recent_fill and clinic.concentration_before is not None:
+            before = clinic.concentration_before
+        daily_ug = daily_ul * concentration / 1000.0
+        reference_ug = clinic.reference_daily_ul * before / 1000.0
+        evidence |= {"daily_ug": daily_ug, "reference_daily_ug": reference_ug}
+        if daily_ug > IMPLAUSIBLE_FACTOR * reference_ug:
+            problems.append(f"{daily_ug:.6g} ug/day is {daily_ug / reference_ug:.3g} times the dose before")
+    text = f"Program implausible: {'; '.join(problems)}. Confirm it with whoever set it." if problems else ""
+    return Condition(
+        cause=Cause.PROGRAM_IMPLAUSIBLE, at_us=at_us, level=2 if problems else 0, text=text, evidence=evidence
+    )
+
+
+def _tolerance(
+    state: PumpState, daily_ug: float, trailing: tuple[tuple[int, float], ...], at_us: int
+) -> Condition:
+    """More than 100 ug/day above the lowest of the trailing year: a dose rise says, check the device first."""
+    history = [*state.clinic.lowest_daily_ug[-1:], *trailing]
+    lowest = min((dose_ug for _, dose_ug in history), default=daily_ug)
+    on = daily_ug - lowest > TOLERANCE_REVIEW_UG
+    text = (
+        f"The daily dose rose by {daily_ug - lowest:.6g} ug within a year: check the device before the patient."
+        if on
+        else ""
+    )
+    return Condition(
+        cause=Cause.TOLERANCE_REVIEW,
+        at_us=at_us,
+        level=2 if on else 0,
+        text=text,
+        evidence={"daily_ug": daily_ug, "lowest_daily_ug": lowest},
+    )
+
+
+# ------------------------------------------------------------------------------------------- boluses and pauses
+
+
+def _bolus(state: PumpState, event: Bolus, at_us: int) -> PumpState:
+    if event.route == "lumbar":
+        return state
+    stated = event.delivered_ul is not None
+    volume_ul = event.programmed_ul if event.delivered_ul is None else event.delivered_ul
+    if state.x[s.SUSPENDED] and not stated:
+        return state
+    kind = {"bridge": BRIDGE, "priming": PRIMING}.get(event.kind, PUMP_BOLUS)
+    duration_us = round((event.duration_s or 0.0) * 1e6)
+    if duration_us <= 0:
+        step.inject(state.x, volume_ul, kind == PRIMING)
+        return state
+    row = np.array([[at_us, at_us + duration_us, volume_ul, kind, float(stated)]], dtype=np.float64)
+    running = state.program.boluses[state.program.boluses[:, 1] > at_us]
+    return replace(state, program=replace(state.program, boluses=np.concatenate([running, row])))
+
+
+def _suspended(state: PumpState, at_us: int) -> PumpState:
+    """Stop the program and every running bolus that does not state what it delivered."""
+    state.x[s.SUSPENDED] = 1.0
+    boluses = state.program.boluses
+    kept = boluses[(boluses[:, 1] > at_us) & (boluses[:, 4] > 0.0)]
+    return replace(state, program=replace(state.program, boluses=kept))
+
+
+# ----------------------------------------------------------------------------------------------- what devices say
+
+
+def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState, list[Condition]]:
+    if event.code in ("motor_stall", "stall_recovered"):
+        stands = event.code == "motor_stall"
+        state = replace(state, clinic=replace(state.clinic, device_stall=stands))
+        level = 2 if stands else int(state.x[s.STALL_LEVEL])
+        return state, [stall_condition(state, at_us, level, at_us, {"device_alarm": 1.0})]
+    cause = _ALARM_CAUSES.get(event.code)
+    if cause is None:
+        return state, []
+    return state, [Condition(cause=cause, at_us=at_us, level=2, text=_ALARM_TEXTS[event.code])]
+
+
+def stall_condition(
+    state: PumpState, at_us: int, level: int, onset_us: int, evidence: dict[str, float]
+) -> Condition:
+    """A standing motor: withdrawal from 8 h (signs seen, J Med Case Rep 4:294) to 72 h (severe course) after the onset.
+
+    A rotor that stopped inside a declared MRI window raises nothing above info until 2 h after the window.
+    """
+    window_end = next(
+        (end for start, end in state.clinic.rotor_windows_us if start <= onset_us <= end), None
+    )
+    text = "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump." if level else ""
+    told = Condition(
+        cause=Cause.MOTOR_STALL, at_us=at_us, level=level, text=text, evidence={**evidence, "onset_us": onset_us}
+    )
+    if window_end is not None and at_us < window_end + MRI_GRACE_US:
+        return replace(told, priority=Priority.INFO, rises=((window_end + MRI_GRACE_US, Priority.MEDIUM),))
+    return replace(told, harm_lo_us=onset_us + WITHDRAWAL_LO_US, harm_hi_us=onset_us + WITHDRAWAL_HI_US)
+
+
+def _mri_window(state: PumpState, settled: Settled) -> PumpState:
+    note = settled.event
+    assert isinstance(note, Note)
+    start = max(note.from_us + settled.offset_us, settled.at_us)
+    end = min(note.to_us + settled.offset_us, start + DAY_US)
+    recent = tuple(w for w in state.clinic.rotor_windows_us if w[1] > settled.at_us - DAY_US)
+    return replace(state, clinic=replace(state.clinic, rotor_windows_us=(*recent, (start, end))))

@@ -1,0 +1,328 @@
+"""THE step: (state of a pump, items in order) -> (state after them, facts). Pure: no IO, no clock, no randomness.
+
+`fold` moves the state over items. A deadline (a dose window's end, midnight's look at the forecast, a priority that rises)
+fires at its own time once an item later than it comes; it looks at a copy of the ledgers moved to that time, so that the
+ledgers themselves advance at items only. `look_ahead` does the same from the last item to the pump's present, and leaves
+the state alone. The live workers, `analyse` and `compare` all call these two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contract.events import AlertAck, AlertShelved, PumpExplanted
+from contract.facts import Cause, Dose, Fact
+from kernels import ledger, step
+from kernels import state as s
+from processors import alerts, clinical, forecasts, signals
+from processors.alerts import Condition, Response
+from processors.pump_state import DAY_US, Program, PumpState, Window
+from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
+
+_LEDGERS: Final = (
+    s.PROGRAMMED_UL,
+    s.PROGRAMMED_UG,
+    s.SENSED_UL,
+    s.SENSED_UG,
+    s.TIP_UG,
+    s.BOLUS_UL,
+    s.PRIMING_UL,
+)
+_FOREVER: Final = 2**62
+WINDOW_PATIENCE_US: Final = 2 * DAY_US  # contract: a present 48 h past its end closes a window
+
+
+class Folded(Struct, frozen=True, kw_only=True, eq=False):
+    """What a fold made. `at_last_row`: the state after its last row, None if it had none; `at_midnights`: states before
+    the first item of a new UTC day (checkpoints)."""
+
+    state: PumpState
+    facts: list[Fact]
+    at_last_row: PumpState | None
+    at_midnights: list[PumpState]
+
+
+def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
+    """Fold `items`, all later than `state.head`, with dose windows of `window_us` aligned to UTC."""
+    run = _Run(state, window_us)
+    for key, item in items.events:
+        run.rows(items, int(np.searchsorted(items.rows_us, key[0], side="left")))
+        run.event(key, item)
+    run.rows(items, len(items.rows_us))
+    final = replace(run.state, head=max(items.last_key, state.head))
+    at_last_row = final if run.row_is_last else run.at_last_row
+    return Folded(state=final, facts=run.facts, at_last_row=at_last_row, at_midnights=run.at_midnights)
+
+
+def look_ahead(
+    state: PumpState, present_us: int, window_us: int = DAY_US, *, closed_before_us: int, open_window: bool = False
+) -> list[Fact]:
+    """Facts of the deadlines from the last item to `present_us`, if the last state goes on.
+
+    Windows that end at or before `closed_before_us` are written; with `open_window` also the unfinished one, up to
+    `present_us`.
+    """
+    run = _Run(state, window_us)
+    run.fire(present_us + 1, closed_before_us)
+    if open_window:
+        run.finish(present_us)
+    return run.facts
+
+
+def next_look_us(state: PumpState) -> int:
+    """The earliest time at which `look_ahead` would say something new."""
+    due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us]
+    return min((t for t in due if t is not None), default=_FOREVER)
+
+
+class _Run:
+    """One pass over items: the only place where a state is written, and only its own copy."""
+
+    def __init__(self, state: PumpState, window_us: int) -> None:
+        self.state = state.copy()
+        self.window_us = window_us
+        self.facts: list[Fact] = []
+        self.at_last_row: PumpState | None = None
+        self.at_midnights: list[PumpState] = []
+        self.row_is_last = False
+        self._row = 0
+        self._signals = np.empty((2, step.SIGNAL_SIZE))
+
+    # ------------------------------------------------------------------------------------------------ items
+
+    def rows(self, items: Items, stop: int) -> None:
+        """Fold telemetry rows up to number `stop`, a kernel call at a time between deadlines."""
+        while self._row < stop:
+            first_us = int(items.rows_us[self._row])
+            self._begin(first_us, opens=True)
+            until = min(self._due_us(), _FOREVER)
+            reach = int(np.searchsorted(items.rows_us[self._row : stop], until, side="right")) + self._row
+            self._kernel_rows(items, max(reach, self._row + 1))
+
+    def _kernel_rows(self, items: Items, stop: int) -> None:
+        program, x, explanted = self.state.program, self.state.x, self.state.explanted
+        if explanted:
+            program = _STOPPED
+        done = step.rows(
+            x,
+            program.head,
+            program.schedule,
+            program.boluses,
+            items.rows_us,
+            items.sources,
+            items.columns,
+            self._row,
+            stop,
+            self._signals,
+        )
+        last = done - 1
+        at_us = int(items.rows_us[last])
+        newest_us = int(items.received_us[self._row : done].max())
+        self._row = done
+        self.row_is_last = True
+        head: Key = (at_us, 4, "~", 2**62, "~", "~", 2**62)  # exact within a fold; `fold` writes the true key at its end
+        self.state = replace(self.state, received_us=max(self.state.received_us, newest_us), head=head)
+        for _, code, level in self._signals[self._signals[:, 0] >= 0.0]:
+            received_us = int(items.received_us[last])
+            for condition in signals.conditions(self.state, int(code), int(level), at_us, received_us):
+                self._observe(condition)
+
+    def event(self, key: Key, item: Settled | SkewChanged) -> None:
+        """Fold one clinical event, or a change of the device's clock."""
+        at_us = key[0]
+        opens = isinstance(item, Settled) and clinical.delivers(item.event)
+        if self.row_is_last:
+            self.at_last_row = self.state.copy()
+            self.row_is_last = False
+        self._begin(at_us, opens=opens)
+        self._advance(self.state, at_us)
+        if isinstance(item, SkewChanged):
+            self._observe(_skew(item, at_us))
+        elif isinstance(item.event, AlertAck | AlertShelved):
+            self._respond(response_of(item))
+        elif isinstance(item.event, PumpExplanted):
+            self._explant(at_us)
+        elif not self.state.explanted:
+            self._clinical(item, at_us)
+        received_us = item.received_us if isinstance(item, SkewChanged) else item.event.received_us
+        newest_us = max(self.state.received_us, at_us if received_us is None else received_us)
+        self.state = replace(self.state, head=key, received_us=newest_us)
+
+    def _clinical(self, item: Settled, at_us: int) -> None:
+        self.state, conditions, forecast_due = clinical.apply(self.state, item)
+        for condition in conditions:
+            self._observe(replace(condition, received_us=item.event.received_us))
+        if forecast_due and self.state.clinic.filled_us is not None:
+            self._judge(self.state, at_us, write=True)
+        elif self.state.clinic.filled_us is not None:
+            self.state = replace(self.state, device_alarm_us=forecasts.device_alarm(self.state, at_us)[0])
+
+    def _explant(self, at_us: int) -> None:
+        self.finish(at_us)
+        book, lines = alerts.close(self.state.book, at_us)
+        self.facts += lines
+        self.state = replace(
+            self.state, book=book, explanted=True, program=_STOPPED, window=None, midnight_us=None, crossing_us=None
+        )
+
+    def _begin(self, at_us: int, *, opens: bool) -> None:
+        """Fire what is due before an item at `at_us`; open the first window and the first look where it is the first."""
+        if self.state.explanted:
+            return
+        head_us = self.state.head[0]
+        if head_us != NEVER_US and at_us // DAY_US != head_us // DAY_US:
+            self.at_midnights.append(self.state.copy())
+        self.fire(at_us, _FOREVER)
+        if np.isnan(self.state.x[s.T_US]):
+            self.state.x[s.T_US] = float(at_us)
+        if self.state.midnight_us is None:
+            self.state = replace(self.state, midnight_us=-(-at_us // DAY_US) * DAY_US)
+        if opens and self.state.window is None:
+            # (from, to]: an item exactly on a boundary belongs to the window that ends there.
+            start = (-(-at_us // self.window_us) - 1) * self.window_us
+            self.state = replace(self.state, window=_opened(self.state, start))
+
+    # -------------------------------------------------------------------------------------------- deadlines
+
+    def _due_us(self) -> int:
+        """The next deadline that looks at the ledgers."""
+        due = [self.state.midnight_us, self.state.crossing_us]
+        if self.state.window is not None:
+            due.append(self.state.window.from_us + self.window_us)
+        return min((t for t in due if t is not None), default=_FOREVER)
+
+    def fire(self, before_us: int, closed_before_us: int) -> None:
+        """Fire every deadline earlier than `before_us`, in order; write windows that end by `closed_before_us`."""
+        while (due_us := self._due_us()) < before_us and not self.state.explanted:
+            self._alert_deadlines(due_us + 1)
+            ahead = self.state.copy()
+            self._advance(ahead, due_us)
+            window = self.state.window
+            ends = window is not None and window.from_us + self.window_us == due_us
+            if window is not None and ends:
+                if due_us <= closed_before_us:
+                    self.facts.append(_dose(ahead, window, due_us))
+                self.state = replace(self.state, window=_opened(ahead, due_us))
+            written = ends and due_us <= closed_before_us
+            judged = due_us in (self.state.midnight_us, self.state.crossing_us)
+            if due_us == self.state.midnight_us:
+                self.state = replace(self.state, midnight_us=due_us + DAY_US)
+            if due_us == self.state.crossing_us:
+                self.state = replace(self.state, crossing_us=None)
+            if ahead.clinic.filled_us is not None and (judged or written):
+                self._judge(ahead, due_us, write=written, alarms=judged)
+        if not self.state.explanted:
+            self._alert_deadlines(before_us)
+
+    def finish(self, at_us: int) -> None:
+        """Write the unfinished window, and its forecast, with `at_us` as its end."""
+        window = self.state.window
+        if window is None or at_us <= window.from_us:
+            return
+        ahead = self.state.copy()
+        self._advance(ahead, at_us)
+        self.facts.append(_dose(ahead, window, at_us))
+        if ahead.clinic.filled_us is not None:
+            self._judge(ahead, at_us, write=True, alarms=False)
+
+    def _judge(self, at: PumpState, at_us: int, *, write: bool, alarms: bool = True) -> None:
+        """Forecast from the ledgers `at`; alerts judge it at midnights, crossings and clinical events only."""
+        at = replace(at, book=self.state.book)
+        forecast, at = forecasts.foresee(at, at_us)
+        self.state = replace(self.state, device_alarm_us=at.device_alarm_us)
+        if write:
+            self.facts.append(forecast)
+        if alarms:
+            conditions, crossing_us = forecasts.judge(at, forecast)
+            for condition in conditions:
+                self._observe(condition)
+            tomorrow_us = self.state.midnight_us or _FOREVER
+            if crossing_us is not None and crossing_us >= tomorrow_us:
+                crossing_us = None
+            self.state = replace(self.state, crossing_us=crossing_us)
+
+    def _alert_deadlines(self, before_us: int) -> None:
+        book, lines = alerts.advance(self.state.book, before_us)
+        if lines:
+            self.facts += lines
+            self.state = replace(self.state, book=book)
+
+    # ------------------------------------------------------------------------------------------------- book
+
+    def _observe(self, condition: Condition) -> None:
+        if self.state.explanted:
+            return
+        self._alert_deadlines(condition.at_us)
+        book, lines = alerts.observe(self.state.book, condition)
+        self.facts += lines
+        self.state = replace(self.state, book=book)
+
+    def _respond(self, response: Response) -> None:
+        if response.cause is Cause.TELEMETRY_SILENT:
+            return
+        book, lines = alerts.respond(self.state.book, response)
+        self.facts += lines
+        self.state = replace(self.state, book=book)
+
+    def _advance(self, state: PumpState, at_us: int) -> None:
+        program = _STOPPED if state.explanted else state.program
+        step.advance(state.x, program.head, program.schedule, program.boluses, float(at_us))
+
+
+_STOPPED: Final = Program(head=np.zeros(8), schedule=np.zeros((1, 2)), boluses=np.empty((0, 5)))
+
+
+def response_of(settled: Settled) -> Response:
+    """An acknowledgement or a shelving as the alert book takes it; `until` takes its event's clock offset."""
+    event = settled.event
+    assert isinstance(event, AlertAck | AlertShelved)
+    return Response(
+        at_us=settled.at_us,
+        received_us=settled.at_us if event.received_us is None else event.received_us,
+        alert_id=event.alert_id,
+        cause=event.cause,
+        until_us=event.until_us + settled.offset_us if isinstance(event, AlertShelved) else None,
+    )
+
+
+def _skew(change: SkewChanged, at_us: int) -> Condition:
+    seconds = change.offset_us / 1e6
+    return Condition(
+        cause=Cause.CLOCK_SKEW,
+        at_us=at_us,
+        level=2 if change.on else 0,
+        text=f"The device's clock is {abs(seconds):.0f} s {'slow' if seconds > 0 else 'fast'}: set it at the next visit.",
+        evidence={"offset_s": seconds},
+        received_us=change.received_us,
+    )
+
+
+def _opened(state: PumpState, from_us: int) -> Window:
+    opened = tuple(float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US))
+    return Window(from_us=from_us, opened=opened, rows=float(state.x[s.ROWS]))
+
+
+def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
+    """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed without telemetry."""
+    grown = [float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US)]
+    moved = dict(zip((*_LEDGERS, s.COVERED_US), (a - b for a, b in zip(grown, window.opened, strict=True)), strict=True))
+    filled = not np.isnan(state.x[s.CONCENTRATION_UG_ML])
+    sensed = float(state.x[s.ROWS]) > window.rows
+    return Dose(
+        pump=state.pump,
+        at_us=to_us,
+        from_us=window.from_us,
+        to_us=to_us,
+        programmed_ul=moved[s.PROGRAMMED_UL],
+        programmed_ug=moved[s.PROGRAMMED_UG] if filled else None,
+        sensed_ul=moved[s.SENSED_UL] if sensed else None,
+        sensed_ug=moved[s.SENSED_UG] if sensed and filled else None,
+        tip_ug=moved[s.TIP_UG] if filled else None,
+        bolus_ul=moved[s.BOLUS_UL],
+        priming_ul=moved[s.PRIMING_UL],
+        coverage=min(max(moved[s.COVERED_US] / (to_us - window.from_us), 0.0), 1.0),
+    )

@@ -1,0 +1,214 @@
+"""Forecasts: when the reservoir runs dry, when the device itself will say so, when a refill is due; and their alerts.
+
+All from the reservoir filter's estimate (kernels.reservoir) and the present program, which is assumed to go on; empty is
+0 mL. The caller has moved the ledgers to the time of the forecast, on a copy at a deadline.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from msgspec.structs import replace
+
+from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
+from kernels import dose, reservoir
+from kernels import state as s
+from processors.alerts import Condition, is_on
+from processors.clinical import WITHDRAWAL_HI_US, WITHDRAWAL_LO_US
+from processors.pump_state import DAY_US, PumpState
+
+FAR_US: Final = round(3652.5 * DAY_US)  # contract: null times beyond ten years
+DRY_ON, DRY_OFF = 0.5, 0.2  # contract, dry_before_alarm
+REFILL_AHEAD_US: Final = 14 * DAY_US  # contract, refill_due
+_CERTAIN: Final = 1.959963984540054  # standard deviations of a two-sided 95 % interval
+
+
+def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
+    """The forecast at `at_us`, and the state that remembers when the device's alarm sounds (kept once it is past)."""
+    x = state.x
+    ratio = np.empty(3)
+    reservoir.ratio(x, ratio)
+    p05, p50, p95 = (_pumped_by(state, at_us, float(reservoir.needed_ul(x, 0.0, q))) for q in (0.05, 0.5, 0.95))
+    alarm_us, dry = device_alarm(state, at_us)
+    due_us, reason = refill_due(state, at_us)
+    forecast = Forecast(
+        pump=state.pump,
+        at_us=at_us,
+        flow_ratio=FlowRatio(mean=float(ratio[0]), lo=float(ratio[1]), hi=float(ratio[2])),
+        empty_at=EmptyAt(p05_us=p05, p50_us=p50, p95_us=p95),
+        device_alarm_at_us=alarm_us,
+        dry_before_alarm=dry,
+        refill_due_us=due_us,
+        refill_due_reason=reason,
+    )
+    return forecast, replace(state, device_alarm_us=alarm_us)
+
+
+def _pumped_by(state: PumpState, at_us: int, volume_ul: float) -> int | None:
+    """When the program will have delivered `volume_ul` more; None beyond ten years. At once if it has already."""
+    if not math.isfinite(volume_ul):
+        return None
+    if volume_ul <= 0.0:
+        return at_us
+    program = state.program
+    time_us = dose.time_of_volume_us(
+        program.head, program.schedule, program.boluses, state.x[s.SUSPENDED], at_us, volume_ul, at_us + FAR_US
+    )
+    return None if math.isnan(time_us) else round(time_us)
+
+
+def device_alarm(state: PumpState, at_us: int) -> tuple[int | None, float | None]:
+    """(when the device's programmed-rate arithmetic sounds, probability that the pump is dry before that)."""
+    x = state.x
+    left_ul = float(reservoir.device_needed_ul(x))
+    if math.isnan(left_ul):
+        return None, None
+    if left_ul <= 0.0:
+        return (at_us if state.device_alarm_us is None else min(state.device_alarm_us, at_us)), 0.0
+    alarm_us = _pumped_by(state, at_us, left_ul)
+    return alarm_us, float(reservoir.probability_dry(x, left_ul)) if alarm_us is not None else 0.0
+
+
+def refill_due(state: PumpState, at_us: int) -> tuple[int | None, RefillReason | None]:
+    """The earlier of the estimated volume at the low level and the end of the drug's stability."""
+    by_volume = _pumped_by(state, at_us, float(reservoir.needed_ul(state.x, state.x[s.LOW_RESERVOIR_ML] * 1000.0, 0.5)))
+    filled_us = state.clinic.filled_us
+    by_stability = None if filled_us is None else filled_us + round(state.clinic.stability_days * DAY_US)
+    if by_volume is None or (by_stability is not None and by_stability <= by_volume):
+        return by_stability, None if by_stability is None else "stability"
+    return by_volume, "volume"
+
+
+def judge(state: PumpState, forecast: Forecast) -> tuple[list[Condition], int | None]:
+    """(conditions that the forecast shows, the next time before tomorrow at which one of them may change)."""
+    low_ul = float(state.x[s.LOW_RESERVOIR_ML]) * 1000.0
+    conditions = [
+        _dry_before_alarm(state, forecast),
+        _refill(state, forecast),
+        _level(state, forecast, Cause.RESERVOIR_LOW, low_ul),
+        _level(state, forecast, Cause.RESERVOIR_EMPTY, 0.0),
+        *_delivery(state, forecast),
+    ]
+    crossings = [] if forecast.refill_due_us is None else [forecast.refill_due_us - REFILL_AHEAD_US]
+    crossings += [t for level_ul in (low_ul, 0.0) if (t := _crossing_us(state, forecast.at_us, level_ul)) is not None]
+    return conditions, min((t for t in crossings if t > forecast.at_us), default=None)
+
+
+def _crossing_us(state: PumpState, at_us: int, level_ul: float) -> int | None:
+    needed_ul = float(reservoir.needed_ul(state.x, level_ul, 0.5))
+    return _pumped_by(state, at_us, needed_ul) if needed_ul > 0.0 else None
+
+
+def _days(us: int) -> str:
+    return f"{us / DAY_US:.1f} days"
+
+
+def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
+    """On from probability 0.5, off below 0.2; high within 14 days of harm or of the dry date."""
+    chance, empty = forecast.dry_before_alarm or 0.0, forecast.empty_at
+    held = is_on(state.book, Cause.DRY_BEFORE_ALARM)
+    if chance < (DRY_OFF if held else DRY_ON) or empty.p50_us is None:
+        return Condition(cause=Cause.DRY_BEFORE_ALARM, at_us=forecast.at_us, level=0)
+    harm_lo = None if empty.p05_us is None else empty.p05_us + WITHDRAWAL_LO_US
+    near = min(empty.p50_us, empty.p50_us if harm_lo is None else harm_lo) - DRY_HIGH_WITHIN_US
+    alarm = "never" if forecast.device_alarm_at_us is None else f"in {_days(forecast.device_alarm_at_us - forecast.at_us)}"
+    return Condition(
+        cause=Cause.DRY_BEFORE_ALARM,
+        at_us=forecast.at_us,
+        level=2,
+        text=(
+            f"The pump will be dry in {_days(empty.p50_us - forecast.at_us)}, before its own low-reservoir alarm"
+            f" ({alarm}): it delivers {100 * (forecast.flow_ratio.mean - 1):+.1f} % against its program. Plan the refill now."
+        ),
+        evidence={
+            "probability": chance,
+            "flow_ratio": forecast.flow_ratio.mean,
+            "flow_ratio_lo": forecast.flow_ratio.lo,
+            "flow_ratio_hi": forecast.flow_ratio.hi,
+        },
+        harm_lo_us=harm_lo,
+        harm_hi_us=None if empty.p95_us is None else empty.p95_us + WITHDRAWAL_HI_US,
+        rises=((near, Priority.HIGH),),
+        received_us=state.received_us,
+    )
+
+
+def _refill(state: PumpState, forecast: Forecast) -> Condition:
+    due_us = forecast.refill_due_us
+    on = due_us is not None and forecast.at_us >= due_us - REFILL_AHEAD_US
+    text = ""
+    if on and due_us is not None:
+        why = "the estimated volume then meets the alarm level"
+        if forecast.refill_due_reason == "stability":
+            why = "the drug then reaches the end of its stability"
+        text = f"Refill due in {_days(due_us - forecast.at_us)}: {why}."
+    evidence = {"refill_due_us": due_us, "by_stability": forecast.refill_due_reason == "stability"} if on else {}
+    return Condition(
+        cause=Cause.REFILL_DUE,
+        at_us=forecast.at_us,
+        level=2 if on else 0,
+        text=text,
+        evidence=evidence,
+        received_us=state.received_us,
+    )
+
+
+def _level(state: PumpState, forecast: Forecast, cause: Cause, level_ul: float) -> Condition:
+    """The median estimate at or below the level; off once the whole 95 % interval is above it."""
+    x, at_us = state.x, forecast.at_us
+    left = np.empty(2)
+    reservoir.volume(x, left)
+    volume_ul, sd_ul = float(left[0]), float(left[1])
+    margin_ul = _CERTAIN * sd_ul if is_on(state.book, cause) else 0.0
+    # The time of the crossing is rounded to 1 us: what the pump gives in that microsecond belongs to the level.
+    reached = volume_ul <= level_ul + margin_ul + 1e-9 * max(abs(level_ul), abs(float(x[s.RESERVOIR_ML])), 1e-9)
+    if math.isnan(volume_ul) or not reached:
+        return Condition(cause=cause, at_us=at_us, level=0)
+    empty = cause is Cause.RESERVOIR_EMPTY
+    text = (
+        "The reservoir is empty by the estimated delivery: no drug is delivered. Refill, and watch for withdrawal."
+        if empty
+        else f"The reservoir holds about {volume_ul / 1000.0:.3g} mL, at or below the alarm level."
+    )
+    p05, p95 = forecast.empty_at.p05_us, forecast.empty_at.p95_us
+    if empty:  # harm counts from the moment it ran dry, not from the latest look
+        p05 = p95 = state.book.alerts[cause].since_us if is_on(state.book, cause) else at_us
+    return Condition(
+        cause=cause,
+        at_us=at_us,
+        level=2,
+        text=text,
+        evidence={"volume_ul": volume_ul, "sd_ul": sd_ul, "level_ul": level_ul},
+        harm_lo_us=None if p05 is None else p05 + WITHDRAWAL_LO_US,
+        harm_hi_us=None if p95 is None else p95 + WITHDRAWAL_HI_US,
+        received_us=state.received_us,
+    )
+
+
+def _delivery(state: PumpState, forecast: Forecast) -> list[Condition]:
+    """The 95 % interval of delivered / programmed lies outside the tolerance."""
+    tolerance, ratio = float(state.x[s.FLOW_TOLERANCE]), forecast.flow_ratio
+    conditions = []
+    for cause, outside, words in (
+        (Cause.OVER_DELIVERY, ratio.lo > 1.0 + tolerance, "more"),
+        (Cause.UNDER_DELIVERY, ratio.hi < 1.0 - tolerance, "less"),
+    ):
+        text = (
+            f"The pump delivers {abs(ratio.mean - 1) * 100:.3g} % {words} than programmed, outside its tolerance"
+            f" of {tolerance * 100:.3g} %."
+        )
+        conditions.append(
+            Condition(
+                cause=cause,
+                at_us=forecast.at_us,
+                level=2 if outside else 0,
+                text=text if outside else "",
+                evidence={"flow_ratio": ratio.mean, "flow_ratio_lo": ratio.lo, "flow_ratio_hi": ratio.hi}
+                if outside
+                else {},
+                received_us=state.received_us,
+            )
+        )
+    return conditions

@@ -1,0 +1,113 @@
+"""What is known of one pump after an item: the value that the fold takes and gives.
+
+Everything is plain: arrays of the kernels, a few clinical facts, the alert book. `encode`/`decode` turn it into the bytes
+that the store keeps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.facts import KERNEL
+from kernels import state as columns
+from kernels import step
+from processors.alerts import Book
+from processors.timeline import GENESIS, NEVER_US, Clock, Key
+
+DAY_US: Final = 86_400_000_000
+HOUR_US: Final = 3_600_000_000
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """The program that runs: head float64[8], schedule float64[n, 2], boluses float64[m, 5] (kernels.dose)."""
+
+    head: NDArray[np.float64]
+    schedule: NDArray[np.float64]
+    boluses: NDArray[np.float64]
+
+
+class Clinic(msgspec.Struct, frozen=True, kw_only=True):
+    """What people did, as far as later rules need it.
+
+    `concentration_before`: in the reservoir before the last fill, ug/mL. `reference_daily_ul`: daily volume of the last
+    continuous or flex program above 0. `device_stall`: the device says that its motor stands. `rotor_windows_us`:
+    (declared from, to) of MRI windows.
+    """
+
+    stability_days: float = 180.0
+    high_risk: bool = False
+    filled_us: int | None = None
+    concentration_before: float | None = None
+    reference_daily_ul: float | None = None
+    device_stall: bool = False
+    rotor_windows_us: tuple[tuple[int, int], ...] = ()
+    lowest_daily_ug: tuple[tuple[int, float], ...] = ()
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """The open dose window: its aligned start, and the ledgers as they stood there."""
+
+    from_us: int
+    opened: tuple[float, ...]
+    rows: float
+
+
+class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One pump. `head`: key of the last item; `x`: float64[256] of kernels.state; `received_us`: newest received folded."""
+
+    pump: str
+    x: NDArray[np.float64]
+    program: Program
+    book: Book
+    head: Key = GENESIS
+    clock: Clock = Clock()
+    clinic: Clinic = Clinic()
+    window: Window | None = None
+    midnight_us: int | None = None
+    crossing_us: int | None = None
+    device_alarm_us: int | None = None
+    received_us: int = NEVER_US
+    explanted: bool = False
+
+    def copy(self) -> PumpState:
+        """The same value with a numeric vector of its own, so that a fold may write into it."""
+        return msgspec.structs.replace(self, x=self.x.copy())
+
+
+def begin(pump: str) -> PumpState:
+    """A pump of which nothing is known."""
+    program = Program(head=np.zeros(8), schedule=np.zeros((1, 2)), boluses=np.empty((0, 5)))
+    return PumpState(pump=pump, x=step.fresh(), program=program, book=Book(pump=pump))
+
+
+STATE_VERSION: Final = f"{KERNEL}/{columns.VERSION}"
+
+
+def _to_wire(part: Any) -> Any:
+    if isinstance(part, np.ndarray):
+        return [part.shape, part.astype("<f8", copy=False).tobytes()]
+    msg = f"no wire form for {type(part)}"
+    raise NotImplementedError(msg)
+
+
+def _from_wire(kind: type, part: Any) -> Any:
+    del kind
+    shape, cells = part
+    return np.frombuffer(cells, dtype="<f8").reshape(shape).copy()
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_to_wire)
+
+
+def encode(part: Any) -> bytes:
+    """MessagePack of a state, or of a struct that holds one."""
+    return _ENCODER.encode(part)
+
+
+def decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """A decoder of what `encode` wrote."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_from_wire)

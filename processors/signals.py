@@ -1,0 +1,60 @@
+"""Signals of the row kernels in words: which condition of which cause, since when, on what evidence."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from contract.facts import Cause, Priority
+from kernels import state as s
+from kernels import step
+from processors.alerts import Condition
+from processors.clinical import WITHDRAWAL_HI_US, WITHDRAWAL_LO_US, stall_condition
+from processors.pump_state import PumpState
+
+
+def conditions(state: PumpState, code: int, level: int, at_us: int, received_us: int) -> list[Condition]:
+    """What the signal `code` (kernels.step) with `level` 0, 1 or 2 at a row says."""
+    told = _occlusion(state, level, at_us) if code == step.OCCLUSION else _stall(state, level, at_us)
+    return [msgspec.structs.replace(told, received_us=received_us)]
+
+
+def _onset(raw_us: float, at_us: int) -> int:
+    return at_us if math.isnan(raw_us) else min(round(raw_us), at_us)
+
+
+def _evidence(state: PumpState, **slots: int) -> dict[str, float]:
+    told = {name: float(state.x[slot]) for name, slot in slots.items()}
+    return {name: number for name, number in told.items() if math.isfinite(number)}
+
+
+def _stall(state: PumpState, level: int, at_us: int) -> Condition:
+    if state.clinic.device_stall:
+        level = 2  # the device says so too, until it reports its recovery
+    onset_us = _onset(float(state.x[s.STALL_ONSET_US]), at_us)
+    return stall_condition(state, at_us, level, onset_us, {})
+
+
+def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
+    """High: flow is stopping and a bolus is being stored; pending while the test still runs."""
+    if level == 0:
+        return Condition(cause=Cause.OCCLUSION, at_us=at_us, level=0)
+    onset_us = _onset(float(state.x[s.OCCLUSION_ONSET_US]), at_us)
+    evidence = _evidence(
+        state,
+        slope_kpa_h=s.OCCLUSION_SLOPE_KPA_H,
+        baseline_kpa=s.OCCLUSION_BASELINE_KPA,
+        score=s.OCCLUSION_SCORE,
+    )
+    return Condition(
+        cause=Cause.OCCLUSION,
+        at_us=at_us,
+        level=level,
+        priority=Priority.HIGH,
+        text="The outlet pressure climbs as in a blocked catheter: the drug is stored, not delivered. Image the catheter;"
+        " clearing it releases the stored volume as a bolus.",
+        evidence={**evidence, "onset_us": onset_us},
+        harm_lo_us=onset_us + WITHDRAWAL_LO_US,
+        harm_hi_us=onset_us + WITHDRAWAL_HI_US,
+    )

@@ -1,0 +1,158 @@
+"""The upload track: who has fallen silent. It runs on `received` and looks at nothing else (contract, Two tracks)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contract.events import AlertAck, AlertShelved, PumpExplanted, PumpRegistered, Telemetry
+from contract.facts import Alert, Cause, Priority
+from processors import alerts
+from processors.alerts import Book, Condition
+from processors.fold import response_of
+from processors.timeline import NEVER_US, Settled
+
+_MINUTE_US: Final = 60_000_000
+_HOUR_US: Final = 60 * _MINUTE_US
+SAME_UPLOAD_US: Final = 10 * _MINUTE_US  # contract: belongs to the counted upload
+SHORTEST_WAIT_US: Final = 30 * _MINUTE_US
+WAIT_UNTIL_KNOWN_US: Final = 48 * _HOUR_US
+WAIT_INTERVALS: Final = 3
+KNOWN_UPLOADS: Final = 3
+REMEMBERED: Final = 20
+HIGH_AFTER_US: Final = 24 * _HOUR_US
+
+
+class UploadState(Struct, frozen=True, kw_only=True):
+    """`last_us`: received time of the newest counted upload; `gaps_us`: the last 20 intervals; `head`: last item's order."""
+
+    book: Book
+    head: tuple[int, str] = (NEVER_US, "")
+    last_us: int | None = None
+    counted: int = 0
+    gaps_us: tuple[int, ...] = ()
+    every_us: int | None = None
+    explanted: bool = False
+
+
+def begin(pump: str) -> UploadState:
+    """A pump that has not been heard of."""
+    return UploadState(book=Book(pump=pump))
+
+
+def belongs(settled: Settled) -> bool:
+    """Whether the upload track looks at such an event at all."""
+    return isinstance(settled.event, Telemetry | PumpRegistered | PumpExplanted | AlertAck | AlertShelved)
+
+
+def order(settled: Settled) -> tuple[int, str]:
+    """Place on the track: when it was received, else its corrected time."""
+    event = settled.event
+    if event.received_us is not None:
+        return event.received_us, event.id
+    return (int(settled.rows_us[-1]) if len(settled.rows_us) else settled.at_us), event.id
+
+
+def fold_uploads(state: UploadState, settled: Iterable[Settled]) -> tuple[UploadState, list[Alert]]:
+    """Move the track over events later than `state.head`."""
+    facts: list[Alert] = []
+    for one in sorted((one for one in settled if belongs(one)), key=order):
+        state, said = _take(state, one)
+        facts += said
+    return state, facts
+
+
+def look_ahead(state: UploadState, present_us: int) -> list[Alert]:
+    """What the silence until `present_us` shows."""
+    return _fire(state, present_us + 1)[1]
+
+
+def next_look_us(state: UploadState) -> int | None:
+    """The earliest time at which `look_ahead` would say something new."""
+    times = [alerts.next_deadline_us(state.book), _deadline_us(state)]
+    return min((t for t in times if t is not None), default=None)
+
+
+def silent_since_us(state: UploadState, present_us: int) -> int | None:
+    """When the pump fell silent, None if it is heard of in time at `present_us`."""
+    if alerts.is_on(state.book, Cause.TELEMETRY_SILENT):
+        return state.book.alerts[Cause.TELEMETRY_SILENT].since_us
+    due = _deadline_us(state)
+    return due if due is not None and due <= present_us else None
+
+
+def _wait_us(state: UploadState) -> int:
+    if state.every_us is not None:
+        return WAIT_INTERVALS * state.every_us
+    if state.counted < KNOWN_UPLOADS:
+        return WAIT_UNTIL_KNOWN_US
+    usual_us = sorted(state.gaps_us)[(len(state.gaps_us) - 1) // 2]
+    return max(SHORTEST_WAIT_US, WAIT_INTERVALS * usual_us)
+
+
+def _deadline_us(state: UploadState) -> int | None:
+    if state.last_us is None or state.explanted or alerts.is_on(state.book, Cause.TELEMETRY_SILENT):
+        return None
+    return state.last_us + _wait_us(state)
+
+
+def _fire(state: UploadState, before_us: int) -> tuple[UploadState, list[Alert]]:
+    facts: list[Alert] = []
+    due = _deadline_us(state)
+    if due is not None and due < before_us and state.last_us is not None:
+        silent_h = (due - state.last_us) / _HOUR_US
+        condition = Condition(
+            cause=Cause.TELEMETRY_SILENT,
+            at_us=due,
+            level=2,
+            text=f"Nothing was received from this pump for {silent_h:.3g} h: nobody watches it. Check relay and pump.",
+            evidence={"last_upload_us": state.last_us, "waited_h": silent_h},
+            rises=((due + HIGH_AFTER_US, Priority.HIGH),),
+            received_us=state.last_us,
+        )
+        state, facts = _step(state, due, condition)
+    book, late = alerts.advance(state.book, before_us)
+    return replace(state, book=book), facts + late
+
+
+def _step(state: UploadState, at_us: int, condition: Condition) -> tuple[UploadState, list[Alert]]:
+    book, earlier = alerts.advance(state.book, at_us)
+    book, lines = alerts.observe(book, condition)
+    return replace(state, book=book), earlier + lines
+
+
+def _take(state: UploadState, one: Settled) -> tuple[UploadState, list[Alert]]:
+    (at_us, _), event = order(one), one.event
+    if state.explanted:
+        return replace(state, head=order(one)), []
+    state, facts = _fire(state, at_us)
+    match event:
+        case PumpRegistered():
+            every_us = None if event.upload_every_s is None else round(event.upload_every_s * 1e6)
+            state = replace(state, every_us=every_us)
+        case PumpExplanted():
+            book, lines = alerts.close(state.book, at_us)
+            state, facts = replace(state, book=book, explanted=True), facts + lines
+        case AlertAck() | AlertShelved():
+            if event.alert_id is not None or event.cause is Cause.TELEMETRY_SILENT:
+                book, lines = alerts.respond(state.book, replace(response_of(one), at_us=at_us))
+                state, facts = replace(state, book=book), facts + lines
+        case _:
+            state, lines = _heard(state, at_us)
+            facts = facts + lines
+    return replace(state, head=order(one)), facts
+
+
+def _heard(state: UploadState, at_us: int) -> tuple[UploadState, list[Alert]]:
+    gone = Condition(cause=Cause.TELEMETRY_SILENT, at_us=at_us, level=0)
+    state, facts = _step(state, at_us, gone)
+    if state.last_us is None:
+        return replace(state, last_us=at_us, counted=1), facts
+    gap_us = at_us - state.last_us
+    if gap_us <= SAME_UPLOAD_US:
+        return state, facts
+    gaps_us = (*state.gaps_us, gap_us)[-REMEMBERED:]
+    return replace(state, last_us=at_us, counted=state.counted + 1, gaps_us=gaps_us), facts
