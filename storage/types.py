@@ -197,3 +197,18 @@ class UploadHeader:
     at_us: int
     received_us: int | None
     payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRow:
+    """A bearer token's hash and scope; a scope of None means all. The token itself is never stored."""
+
+    id: str
+    hash: bytes
+    label: str
+    pumps: tuple[str, ...] | None = None
+    sites: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    replay: bool = False
+    created_us: int
+    revoked_us: int | None = None

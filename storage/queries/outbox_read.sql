@@ -1,0 +1,1 @@
+SELECT "position", id::text, change, kind, pump, believed, line FROM outbox ORDER BY "position" LIMIT $1
