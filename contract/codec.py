@@ -14,7 +14,7 @@ import msgspec
 
 from contract.columns import COLUMN_FIELDS, canonical_numbers, json_list, wire_bytes
 from contract.errors import InvalidTimeError
-from contract.events import CHANNEL_INDEX, Event, PumpId, Telemetry, type_name
+from contract.events import CHANNEL_INDEX, TYPES, Event, PumpId, Telemetry, type_name
 from contract.fact_codec import decode_fact, encode_fact
 from contract.facts import Quarantined
 from contract.plain import storable
@@ -40,8 +40,13 @@ __all__ = [
 DIGEST_BYTES: Final = 16
 _BOM: Final = b"\xef\xbb\xbf"
 _NOT_A_NUMBER: Final = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _JSON_START: Final = frozenset(b'{ \t\r\n"[')
 _PARSE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError)
+_OPTIONAL: Final = {
+    struct: frozenset(field.name for field in msgspec.structs.fields(struct) if not field.required)
+    for struct in TYPES.values()
+}
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder().decode
 _parse: Final = msgspec.json.Decoder().decode
@@ -64,6 +69,10 @@ def _malformed(raw: bytes, error: Exception, form: str) -> Refused:
     detail = str(error).split(": ", 1)[-1].split(" - at ")[0]
     if "out of range" in detail:
         return Refused("The input holds a number too large for a double.")
+    if form == "JSON" and _SURROGATE.search(raw):
+        return Refused(
+            "The input is not JSON, perhaps for half of a surrogate pair (\\ud800 to \\udfff) in a text."
+        )
     if "truncated" in detail:
         return Refused(f"The input ends in the middle of its {form}.")
     return Refused(f"The input is not {form}: {detail}.")
@@ -228,13 +237,8 @@ def with_received(raw: bytes, received_us: int) -> bytes:
 def _fields_of(event: Event) -> dict[str, Any]:
     """Return the wire fields of an event, times as text, columns as arrays, absent optional fields left out."""
     fields: dict[str, Any] = {"type": type_name(event)}
-    names = zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
-    optional = (
-        set(event.__struct_fields__[-len(event.__struct_defaults__) :])
-        if event.__struct_defaults__
-        else set()
-    )
-    for attribute, name in names:
+    optional = _OPTIONAL[type(event)]
+    for attribute, name in zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True):
         content = getattr(event, attribute)
         if attribute in ("t_s", "columns", "present") or (content is None and attribute in optional):
             continue

@@ -133,10 +133,10 @@ def wire_bytes(column: FloatArray) -> bytes:
 
 def json_list(column: FloatArray) -> list[float | None]:
     """Return a column as a list with null for NaN."""
-    numbers: list[float | None] = column.tolist()
+    numbers: list[float] = column.tolist()
     if np.count_nonzero(np.isnan(column)):
         return [None if math.isnan(number) else number for number in numbers]
-    return numbers
+    return list(numbers)
 
 
 def canonical_numbers(array: FloatArray) -> FloatArray:

@@ -13,14 +13,19 @@ from contract.facts import FACT_TYPES, Fact, Quarantined, fact_name
 from contract.times import MAX_US, MIN_US, format_us, parse_rfc3339
 
 _write: Final = msgspec.json.Encoder().encode
+_WHOLE_BELOW: Final = 1e15
 _TYPES: Final = {fact_name(fact_type): fact_type for fact_type in FACT_TYPES}
 # In a fact any wire name below is a time, wherever it stands outside `evidence`.
 _NESTED_TIMES: Final = {"empty_at": ("p05", "p50", "p95"), "harm_at": ("lo", "hi")}
 
 
 def _number(number: float) -> float | None:
-    """Twelve significant digits, one zero; what is not finite becomes null."""
-    return float(format(number, ".12g")) + 0.0 if math.isfinite(number) else None
+    """Return twelve significant digits, a whole number as int; what is not finite becomes null."""
+    if not math.isfinite(number):
+        return None
+    rounded = float(format(number, ".12g"))
+    # 5 and 5.0 are one number, so they must be the same bytes; so must 0 and -0.0.
+    return int(rounded) if rounded.is_integer() and abs(rounded) < _WHOLE_BELOW else rounded
 
 
 def _written(content: Any) -> Any:

@@ -6,7 +6,7 @@ import base64
 import math
 from typing import Any, Final
 
-from contract.refusal import Refused, shown
+from contract.refusal import MAX_SHOWN, Refused, clean, shown
 
 MAX_DEPTH: Final = 32
 _EXACT_INT: Final = 2**63
@@ -15,13 +15,13 @@ _EXACT_INT: Final = 2**63
 def _text(content: str, field: str) -> str:
     # A database cannot store NUL in text, so it must stop here and not in a commit.
     if "\0" in content:
-        raise Refused(f"Field {field} holds a NUL character: {shown(content)}.")
+        raise Refused(f"Field {clean(field, MAX_SHOWN)} holds a NUL character: {shown(content)}.")
     return content
 
 
 def _float(content: float, field: str) -> int | float:
     if not math.isfinite(content):
-        raise Refused(f"Field {field} must be a finite number, but is {shown(content)}.")
+        raise Refused(f"Field {clean(field, MAX_SHOWN)} must be a finite number, but is {shown(content)}.")
     if content.is_integer() and -_EXACT_INT < content < _EXACT_INT:
         return int(content)
     return content
@@ -33,7 +33,7 @@ def _int(content: int, field: str) -> int | float:
     try:
         return float(content)
     except OverflowError:
-        raise Refused(f"Field {field} holds a number too large for a double.") from None
+        raise Refused(f"Field {clean(field, MAX_SHOWN)} holds a number too large for a double.") from None
 
 
 def _plain(content: Any, field: str, depth: int) -> Any:
@@ -47,14 +47,16 @@ def _plain(content: Any, field: str, depth: int) -> Any:
     if kind is float:
         return _float(content, field)
     if depth >= MAX_DEPTH:
-        raise Refused(f"Field {field} is nested more than {MAX_DEPTH} levels deep.")
+        raise Refused(f"Field {clean(field, MAX_SHOWN)} is nested more than {MAX_DEPTH} levels deep.")
     if kind is list:
         return [_plain(member, field, depth + 1) for member in content]
     if kind is dict:
         return plain_fields(content, f"{field}.", depth + 1)
     if kind is bytes:
         return base64.b64encode(content).decode()
-    raise Refused(f"Field {field} is {shown(content)}; only plain MessagePack types can be read.")
+    raise Refused(
+        f"Field {clean(field, MAX_SHOWN)} is {shown(content)}; only plain MessagePack types can be read."
+    )
 
 
 def plain_fields(fields: dict[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def plain_fields(fields: dict[Any, Any], prefix: str = "", depth: int = 0) -> di
     for name, content in fields.items():
         if type(name) is not str:
             raise Refused(f"A field's name must be a text, but is {shown(name)}.")
-        field = prefix + name if depth or len(name) <= MAX_DEPTH else shown(name)
+        field = prefix + name
         plain[_text(name, field)] = _plain(content, field, depth)
     return plain
 
