@@ -5,11 +5,13 @@ the file name is a dash on the command line. Nothing is imported before it is as
 does not wait for another one's libraries.
 """
 
+import ast
 import importlib
 import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -40,6 +42,20 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"thecaflow.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the first line of their docstrings, read without importing them."""
+        rows = [(name, _short_help(name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _short_help(name: str) -> str:
+    file = Path(commands.__path__[0]) / f"{name.replace('-', '_')}.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "command")
+    docstring = ast.get_docstring(next(functions, tree)) or ""
+    return docstring.partition("\n")[0]
 
 
 EXAMPLES = """\b
