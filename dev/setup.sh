@@ -38,6 +38,11 @@ fi
 stamp=$(cat "$lock" pyproject.toml <(echo "$python $("$python" -V) $PWD") | sha256sum)
 [ "$(cat ".venv/.ready-${1:-dev}" 2>/dev/null)" != "$stamp" ] || exit 0
 
+# Two make targets at once: the second waits, and finds the work done.
+exec 9>.setup.lock
+flock -n 9 || { say "waiting for another set-up"; flock 9; }
+[ "$(cat ".venv/.ready-${1:-dev}" 2>/dev/null)" != "$stamp" ] || exit 0
+
 began=$SECONDS
 if [ ! -x .venv/bin/python ] || [ "$(cat .venv/.python 2>/dev/null)" != "$python $PWD" ]; then
   rm -rf .venv

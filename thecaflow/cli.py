@@ -67,6 +67,7 @@ Examples:
   thecaflow worker                                           fold them into TimescaleDB
   thecaflow status                                           the fleet by time to harm
 
+\b
 Settings are environment variables THECAFLOW_*; ports and addresses default to dev/stack.env.
 Exit codes: 0 done, 1 failed or not equal (the message says what to do), 2 wrong usage, 130 interrupted."""
 
