@@ -2,7 +2,7 @@
 
 All times are microseconds since the epoch as float64, all volumes uL, all rates uL/h. Three arrays say what was told:
 
-program   float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, 0, 0
+program   float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, 0, 0 (kernels.pulses)
 schedule  float64[n, 2] = (start in us of the local week, Monday 00:00 = 0; rate), sorted, first start 0, n >= 1
 boluses   float64[m, 5] = (start, end, volume, kind, stated 0/1)
 
@@ -25,18 +25,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-AT_US: Final = 0
-UTC_OFFSET_US: Final = 1
-MODE: Final = 2
-PULSE_UL: Final = 3
-PULSE_EVERY_US: Final = 4
-PULSE_DURATION_US: Final = 5
-PROGRAM_SIZE: Final = 8
+from kernels.pulses import (
+    AT_US,
+    DAY_US,
+    PULSE_DURATION_US,
+    PULSE_EVERY_US,
+    PULSE_UL,
+    UTC_OFFSET_US,
+    pulsed_ul,
+    pulses_begun,
+)
+
 NO_PROGRAM, CONTINUOUS, FLEX, MINIMUM_RATE, STOPPED = 0.0, 1.0, 2.0, 3.0, 4.0
 PUMP_BOLUS, BRIDGE, PRIMING = 0.0, 1.0, 2.0
 
 HOUR_US: Final = 3.6e9
-DAY_US: Final = 8.64e10
 WEEK_US: Final = 6.048e11
 MONDAY_US: Final = 3.0 * DAY_US  # 1970-01-01 was a Thursday: its week began three days earlier
 ULPS: Final = 4e-15  # relative rounding of a volume that time_of_volume_us forgives, below 1 us of flow
@@ -95,81 +98,6 @@ def _steps_ul(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _first_pulse(program: NDArray[np.float64]) -> float:
-    """Count the pulses of its local day that lie before the program's time."""
-    local_us = program[AT_US] + program[UTC_OFFSET_US]
-    into_day_us = local_us - np.floor(local_us / DAY_US) * DAY_US
-    every_us = program[PULSE_EVERY_US]
-    before: float = min(np.ceil(into_day_us / every_us), np.ceil(DAY_US / every_us))
-    return before
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _begun(program: NDArray[np.float64], t_us: float, inclusive: bool) -> float:  # noqa: FBT001 - numba takes no keyword-only arguments
-    """Count the pulses that began since the program's time, before `t_us` or (inclusive) at it."""
-    if t_us < program[AT_US]:
-        return 0.0
-    every_us = program[PULSE_EVERY_US]
-    day0 = np.floor((program[AT_US] + program[UTC_OFFSET_US]) / DAY_US)
-    local_us = t_us + program[UTC_OFFSET_US]
-    day = np.floor(local_us / DAY_US)
-    into_day_us = local_us - day * DAY_US
-    a_day = np.ceil(DAY_US / every_us)
-    today = np.floor(into_day_us / every_us) + 1.0 if inclusive else np.ceil(into_day_us / every_us)
-    begun: float = max((day - day0) * a_day + min(today, a_day) - _first_pulse(program), 0.0)
-    return begun
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _running(program: NDArray[np.float64], t_us: float) -> float:
-    """Sum of the delivered fractions of the pulses that run at `t_us`: (t - tau) / duration over t - duration < tau <= t."""
-    if t_us < program[AT_US]:
-        return 0.0
-    every_us, duration_us = program[PULSE_EVERY_US], program[PULSE_DURATION_US]
-    at_local_us = program[AT_US] + program[UTC_OFFSET_US]
-    local_us = t_us + program[UTC_OFFSET_US]
-    since_us = local_us - duration_us
-    day0 = np.floor(at_local_us / DAY_US)
-    oldest = max(day0, np.floor(since_us / DAY_US))
-    last_of_day = np.ceil(DAY_US / every_us) - 1.0
-    elapsed_us = 0.0
-    day = np.floor(local_us / DAY_US)
-    newest = min(np.floor((local_us - day * DAY_US) / every_us), last_of_day)
-    while day >= oldest:
-        start_us = day * DAY_US
-        first = 0.0
-        if since_us >= start_us:
-            first = np.floor((since_us - start_us) / every_us) + 1.0
-        if day == day0:
-            first = max(first, _first_pulse(program))
-        if newest >= first:
-            elapsed_us += (newest - first + 1.0) * ((local_us - start_us) - 0.5 * (first + newest) * every_us)
-        newest = last_of_day
-        day -= 1.0
-    fractions: float = elapsed_us / duration_us
-    return fractions
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _pulses_ul(
-    program: NDArray[np.float64],
-    t0_us: float,
-    t1_us: float,
-    from_t0: bool,  # noqa: FBT001 - numba takes no keyword-only arguments
-    to_t1: bool,  # noqa: FBT001
-) -> float:
-    """Volume of the pulses from t0 (its own jump only if from_t0) to t1 (its own jump only if to_t1)."""
-    duration_us = program[PULSE_DURATION_US]
-    if duration_us > 0.0:
-        pulses = _begun(program, t1_us - duration_us, True) - _begun(program, t0_us - duration_us, True)
-        pulses += _running(program, t1_us) - _running(program, t0_us)
-    else:
-        pulses = _begun(program, t1_us, to_t1) - _begun(program, t0_us, not from_t0)
-    volume_ul: float = program[PULSE_UL] * pulses
-    return volume_ul
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _bridge_end(boluses: NDArray[np.float64], t_us: float) -> float:
     """When the bridges that run at `t_us` are over; `t_us` itself if none runs."""
     end_us = t_us
@@ -216,7 +144,7 @@ def _program_ul(
         end_us = min(next_us, t1_us)
         steps_ul += _steps_ul(program, schedule, cursor_us, end_us)
         if pulsing:
-            pulses_ul += _pulses_ul(program, cursor_us, end_us, from_cursor, next_us > t1_us)
+            pulses_ul += pulsed_ul(program, cursor_us, end_us, from_cursor, next_us > t1_us)
         if next_us > t1_us:
             return steps_ul, pulses_ul
         cursor_us = next_us
@@ -283,7 +211,9 @@ def jump_ul(
         return 0.0
     if _bridge_end(boluses, t_us) > t_us:
         return 0.0
-    volume_ul: float = program[PULSE_UL] * (_begun(program, t_us, True) - _begun(program, t_us, False))
+    volume_ul: float = program[PULSE_UL] * (
+        pulses_begun(program, t_us, True) - pulses_begun(program, t_us, False)
+    )
     return volume_ul
 
 
@@ -305,7 +235,7 @@ def rate_ul_h(
             rate = schedule[_step_at(schedule, week_us - np.floor(week_us / WEEK_US) * WEEK_US), 1]
         duration_us = program[PULSE_DURATION_US]
         if program[PULSE_UL] > 0.0 and duration_us > 0.0:
-            running = _begun(program, t_us, True) - _begun(program, t_us - duration_us, True)
+            running = pulses_begun(program, t_us, True) - pulses_begun(program, t_us - duration_us, True)
             rate += running * program[PULSE_UL] / duration_us * HOUR_US
     for row in range(count):
         if boluses[row, 3] != PRIMING and boluses[row, 0] <= t_us < boluses[row, 1]:

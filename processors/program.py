@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.events import ProgramSet
-from kernels import dose
+from kernels import dose, pulses
 
 MINUTE_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
@@ -28,17 +28,17 @@ def compile_program(
     Local time is UTC + `utc_offset_min`, 0 where absent. `minimum_rate` without steps runs at `min_rate_ul_h`, at 0 where
     that is unknown (NaN); `stopped` has neither rate nor pulses.
     """
-    program = np.zeros(dose.PROGRAM_SIZE)
-    program[dose.AT_US] = at_us
-    program[dose.UTC_OFFSET_US] = (event.utc_offset_min or 0) * MINUTE_US
-    program[dose.MODE] = _MODES[event.mode]
+    program = np.zeros(pulses.PROGRAM_SIZE)
+    program[pulses.AT_US] = at_us
+    program[pulses.UTC_OFFSET_US] = (event.utc_offset_min or 0) * MINUTE_US
+    program[pulses.MODE] = _MODES[event.mode]
     if event.mode == "stopped":
         return program, np.zeros((1, 2))
-    pulses = event.periodic_bolus
-    if pulses is not None and pulses.volume_ul > 0.0:
-        program[dose.PULSE_UL] = pulses.volume_ul
-        program[dose.PULSE_EVERY_US] = max(pulses.every_s * 1e6, 1.0)
-        program[dose.PULSE_DURATION_US] = float(np.rint(pulses.duration_s * 1e6))
+    periodic = event.periodic_bolus
+    if periodic is not None and periodic.volume_ul > 0.0:
+        program[pulses.PULSE_UL] = periodic.volume_ul
+        program[pulses.PULSE_EVERY_US] = max(periodic.every_s * 1e6, 1.0)
+        program[pulses.PULSE_DURATION_US] = float(np.rint(periodic.duration_s * 1e6))
     if event.mode == "minimum_rate" and not event.steps:
         known = not np.isnan(min_rate_ul_h)
         return program, np.array([[0.0, min_rate_ul_h if known else 0.0]])
