@@ -93,3 +93,75 @@ RES_FILL_Z: Final = 124  # 1, innovation of what was drawn out at the last fill,
 RES_SURPRISE: Final = 125  # 1, forgetting sum of level innovations in sds
 RES_FLOW_UL: Final = 126  # uL by measured flow beside a counter, with bounded memory
 RES_FLOW_COUNTED_UL: Final = 127  # uL counted over the same time, with the same memory
+RES_BLOCK_SCALE: Final = 240  # 1, length of a level block against the shortest; the block 96..127 is full
+
+
+# --- OCCLUSION 128..207: the healthy envelope of the outlet pressure, and the excursion out of it (kernels/occlusion.py)
+OCC_LEVEL: Final = 128  # 0 normal, 1 pending, 2 active
+OCC_READY: Final = 129  # 0/1, the envelope is learned well enough to judge
+OCC_ONSET_US: Final = 130  # us, estimated onset of the present excursion; NaN = none
+OCC_SLOPE_KPA_H: Final = 131  # kPa/h over the present excursion; NaN = none
+OCC_BASE_KPA: Final = 132  # kPa, healthy centre
+OCC_SCORE: Final = 133  # 1, (pressure without its two largest jumps - top) / (threshold - top); alarm from 0.5
+OCC_LIMIT_US: Final = 134  # us, when the pressure reaches the registered limit at this slope; NaN = unknown
+OCC_COMPLIANCE_UL_KPA: Final = 135  # uL/kPa, flow / slope of the present excursion; NaN = unknown
+OCC_TOP_KPA: Final = 136  # kPa, top of the healthy envelope (second largest period maximum)
+OCC_THRESHOLD_KPA: Final = 137  # kPa, exceeded by chance in a healthy period with probability EXCEED
+OCC_LAST_US: Final = 138  # us, last row with a pressure
+OCC_LAST_KPA: Final = 139  # kPa, its pressure
+OCC_LAST_LOW_KPA: Final = 140  # kPa, smaller of the last two pressures, inlet excess taken off
+OCC_QUANTUM_KPA: Final = 141  # kPa, smallest change ever seen; inf = none yet
+OCC_SAME: Final = 142  # rows in which the pressure has not changed at all
+OCC_SAME_HABIT: Final = 143  # rows, longest such run that was healthy
+OCC_PERIOD_US: Final = 144  # us, typical time between rows
+OCC_PART_ROWS: Final = 145  # rows a period
+OCC_PART_N: Final = 146  # rows in the open period
+OCC_PART_MAX_KPA: Final = 147  # kPa, its largest pressure
+OCC_PART_SUM_KPA: Final = 148  # kPa, its sum
+OCC_PART_ROUGH_KPA2: Final = 149  # kPa^2, its sum of squared changes
+OCC_PART_FLOW_UL_H: Final = 150  # uL/h, its largest flow (smaller of two rows)
+OCC_PART_INLET_KPA: Final = 151  # kPa, its largest inlet pressure
+OCC_RING_N: Final = 152  # periods kept
+OCC_ROUGH_REF_KPA2: Final = 153  # kPa^2, healthy mean squared change from row to row
+OCC_ROUGH_KPA2: Final = 154  # kPa^2, the same over the last 16 rows
+OCC_FLOW_TOP_UL_H: Final = 155  # uL/h, largest flow that the envelope has seen
+OCC_FLOW_LAST_UL_H: Final = 156  # uL/h, flow of the last row
+OCC_ALLOW_KPA: Final = 157  # kPa, added to the envelope for a flow it has not seen
+OCC_INLET_TOP_KPA: Final = 158  # kPa, top of the healthy inlet pressure
+OCC_SENSED_MEAN: Final = 159  # 1 or uL/h, healthy mean of sensed / programmed (sensed where nothing is programmed)
+OCC_SENSED_DEV: Final = 160  # same, its mean absolute deviation
+OCC_SENSED_NOW: Final = 161  # same, over the last 4 rows
+OCC_PROGRAMMED: Final = 162  # 0/1, a program has asked for flow before
+OCC_HOLD: Final = 163  # rows for which a change of level has been due
+OCC_PEAK_KPA: Final = 164  # kPa over the baseline, largest since the onset
+OCC_OUT_ROWS: Final = 165  # rows of the present excursion; 0 = none
+OCC_OUT_BELOW: Final = 166  # rows in a row back inside the envelope
+OCC_OUT_STRIDE: Final = 167  # rows an entry of the excursion's profile
+OCC_OUT_FILL: Final = 168  # rows in the open entry
+OCC_OUT_SUM_KPA: Final = 169  # kPa, sum of the open entry
+OCC_OUT_N: Final = 170  # closed entries
+OCC_OUT_US: Final = 171  # us, start of the excursion
+OCC_OUT: Final = 172  # kPa, 11 slots: the pressure before the excursion, then the closed entries
+OCC_RING_MAX: Final = 184  # kPa, 12 slots: largest pressure of each period
+OCC_RING_MEAN: Final = 196  # kPa, 12 slots: mean pressure of each period
+
+# --- DRIVE 208..239: what each channel says of the motor, and how long it usually stands between movements
+# (kernels/drive.py); a track is 6 slots: uL programmed, rows and us since the last movement, the usual largest uL and
+# us between movements, movements seen
+DRV_LEVEL: Final = 208  # 0 normal, 1 pending, 2 active
+DRV_ONSET_US: Final = 209  # us, last movement before the stall; NaN = none
+DRV_SCORE: Final = 210  # 1, programmed volume since the last movement / usual largest; NaN = unknown
+DRV_COUNTER: Final = 211  # 6 slots: track of the cumulative counter
+DRV_FLOW: Final = 217  # 6 slots: track of the measured flow
+DRV_CURRENT: Final = 223  # 6 slots: track of the motor current
+DRV_LAST_US: Final = 229  # us, last row
+DRV_ANCHOR_UL: Final = 230  # uL, counter at its last movement
+DRV_QUANTUM_UL: Final = 231  # uL, smallest movement seen; inf = none yet
+DRV_FLOW_NOW: Final = 232  # 1, measured / programmed flow over the last 4 rows
+DRV_FLOW_MEAN: Final = 233  # 1, healthy mean of it; NaN = not known
+DRV_MA_NOW: Final = 234  # mA, current over the last 4 rows
+DRV_MA_MEAN: Final = 235  # mA, healthy mean while flow is programmed
+DRV_MA_DEV: Final = 236  # mA, its mean absolute deviation
+DRV_MA_OFF: Final = 237  # mA, mean while no flow is programmed; NaN = never seen
+DRV_MOVES: Final = 238  # movements in a row since the stall
+DRV_STATED: Final = 239  # rows in a row in which the device states a stall
