@@ -1,0 +1,175 @@
+"""Who is in the fleet: which pump is of which make, which is healthy, which fault strikes which pump and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from ingest.simulation.case import PumpCase, Uplink, assemble
+from ingest.simulation.clinic import CourseBuilder
+from ingest.simulation.clock import DAY_US, SECOND_US, stream
+from ingest.simulation.designs import Design, draw_design, log_uniform
+from ingest.simulation.effects import Effects
+from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError, Scene
+from ingest.simulation.labels import Label
+
+_FLEET: Final = -1  # index of the random stream that belongs to no single pump
+DEFAULT_MIX: Final = (
+    "occlusion",
+    "stall",
+    "early_empty",
+    "dry_before_alarm",
+    "program_implausible",
+    "silence",
+)
+_SPARE_ODDS: Final = {
+    "pressure_kpa": 0.1,
+    "motor_ma": 0.15,
+    "battery_v": 0.2,
+    "stalled": 0.5,
+    "reservoir_ml": 0.1,
+}
+_ONSET_DAYS: Final = (0.2, 0.6)  # share of the run in which a fault begins unless told
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What to simulate; `healthy_share` None: all pumps that no fault was asked for, or 0.7 if none was asked for."""
+
+    seed: int
+    pumps: int
+    start_us: int
+    end_us: int
+    uplink: Uplink
+    prefix: str = "pump"
+    makers: tuple[str, ...] = ("implant", "implant", "implant", "gated")
+    faults: tuple[FaultRequest, ...] = ()
+    healthy_share: float | None = None
+    channels: tuple[str, ...] | None = None
+
+    @property
+    def days(self) -> float:
+        """Length of the run."""
+        return (self.end_us - self.start_us) / DAY_US
+
+    def names(self) -> list[str]:
+        """Names of all pumps."""
+        return [f"{self.prefix}-{number:04d}" for number in range(1, self.pumps + 1)]
+
+
+def draw_fleet(plan: FleetPlan) -> list[PumpCase]:
+    """All pumps of the plan with their courses, faults and labels.
+
+    Raises FaultRequestError if the faults asked for don't fit the fleet or the days.
+    """
+    faults = assign_faults(plan)
+    return [_draw_pump(plan, index, name, faults.get(index)) for index, name in enumerate(plan.names())]
+
+
+def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
+    """Pump index -> its fault; named pumps first, the rest by lot."""
+    rng = stream(plan.seed, _FLEET & 0xFFFF, "faults")
+    order = {name: index for index, name in enumerate(plan.names())}
+    taken: dict[int, FaultRequest] = {}
+    for request in plan.faults:
+        if request.day is not None and request.day >= plan.days:
+            raise FaultRequestError(
+                f"{request.kind} on day {request.day:g}: the run has only {plan.days:g} days"
+            )
+        if request.pump is None:
+            continue
+        if request.pump not in order:
+            raise FaultRequestError(
+                f"there is no pump {request.pump!r}; they are {plan.prefix}-0001 to {plan.prefix}-{plan.pumps:04d}"
+            )
+        if order[request.pump] in taken:
+            raise FaultRequestError(
+                f"pump {request.pump} has a fault already; one a pump keeps labels unambiguous"
+            )
+        taken[order[request.pump]] = request
+    free = [int(index) for index in rng.permutation(plan.pumps) if int(index) not in taken]
+    wanted = [request for request in plan.faults if request.pump is None for _ in range(request.count)]
+    share = plan.healthy_share if plan.healthy_share is not None else (1.0 if plan.faults else 0.7)
+    more = plan.pumps - round(share * plan.pumps) - len(wanted) - len(taken)
+    wanted += [FaultRequest(DEFAULT_MIX[number % len(DEFAULT_MIX)]) for number in range(max(more, 0))]
+    if len(wanted) > len(free):
+        raise FaultRequestError(
+            f"{len(wanted) + len(taken)} faults asked for, but there are only {plan.pumps} pumps"
+        )
+    return taken | dict(zip(free, wanted, strict=False))
+
+
+def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None) -> PumpCase:
+    rng = stream(plan.seed, index, "design")
+    makers = plan.makers
+    if fault is not None:
+        makers = tuple(maker for maker in makers if maker != "gated") or makers
+    design = draw_design(rng, makers)
+    onset_us = plan.start_us
+    if fault is not None:
+        onset_us += round(
+            (rng.uniform(*_ONSET_DAYS) * plan.days if fault.day is None else fault.day) * DAY_US
+        )
+        design = _fit(design, plan, fault, (onset_us - plan.start_us) / DAY_US, rng)
+    design = _equip(design, plan, fault, rng)
+    kind = None if fault is None else KINDS[fault.kind]
+    builder = CourseBuilder(stream(plan.seed, index, "clinic"), design, name, plan.start_us, plan.end_us)
+    course = builder.build(
+        plan.uplink.upload_us / SECOND_US, refills=kind is None or kind.refills, nuisances=fault is None
+    )
+    if fault is None or kind is None:
+        healthy = Label(name, "healthy", None, plan.start_us, parameters={"maker": design.maker})
+        case = assemble(
+            plan.seed, index, name, design, course, Effects(), plan.uplink, (plan.start_us, plan.end_us)
+        )
+        return replace(case, labels=(healthy, *case.labels))
+    end_us = None if fault.days is None else onset_us + round(fault.days * DAY_US)
+    rng = stream(plan.seed, index, "fault")
+    scene = Scene(name, design, course, onset_us, end_us, plan.end_us, rng)
+    course, effects, label = kind.strike(scene)
+    label = replace(label, parameters={"maker": design.maker, **label.parameters})
+    course = replace(course, labels=(*course.labels, label))
+    return assemble(
+        plan.seed, index, name, design, course, effects, plan.uplink, (plan.start_us, plan.end_us)
+    )
+
+
+def _fit(
+    design: Design, plan: FleetPlan, fault: FaultRequest, onset_day: float, rng: np.random.Generator
+) -> Design:
+    """Set the flow so that a reservoir that isn't refilled lasts as long as its fault needs."""
+    kind = KINDS[fault.kind]
+    if kind.refills:
+        return design
+    full_ml = design.reservoir_ml
+    if kind.drains:
+        # Dry near the end of the run, and at most two fifths used before the fault.
+        daily_ml = min(
+            full_ml / (plan.days * float(rng.uniform(0.95, 1.25))), 0.4 * full_ml / max(onset_day, 1e-6)
+        )
+    else:
+        daily_ml = 0.6 * full_ml / max(onset_day, plan.days - onset_day)
+    hourly_ul = float(np.clip(daily_ml * 1000 / 24, design.min_rate_ul_h, design.max_rate_ul_h / 2))
+    if not kind.drains:
+        hourly_ul = min(hourly_ul, design.rate_ul_h)
+    rate_ul_h = float(f"{hourly_ul:.4g}")
+    concentration = design.concentration_ug_ml
+    if design.maker in ("implant", "gated"):
+        concentration = 500.0 if rate_ul_h * 0.024 * concentration > 1000.0 else concentration
+        low_ml = 2.0 if kind.drains else design.low_reservoir_ml
+        design = replace(design, low_reservoir_ml=low_ml)
+    return replace(design, rate_ul_h=rate_ul_h, concentration_ug_ml=concentration)
+
+
+def _equip(design: Design, plan: FleetPlan, fault: FaultRequest | None, rng: np.random.Generator) -> Design:
+    """Choose the channels: those asked for, else the maker's without some, but never without what shows the fault."""
+    if plan.channels is not None:
+        return replace(design, channels=plan.channels)
+    odds = {name: float(rng.random()) for name in sorted(_SPARE_ODDS)}
+    kept = [name for name in design.channels if odds.get(name, 1.0) >= _SPARE_ODDS.get(name, 0.0)]
+    needed = KINDS[fault.kind].channels if fault is not None else ()
+    kept += [name for name in needed if name not in kept]
+    return replace(design, channels=tuple(kept))

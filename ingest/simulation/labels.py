@@ -1,0 +1,77 @@
+"""The truth about a simulated fleet, for those who grade detectors: one line a fault, a nuisance or a healthy pump."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from contract.times import format_us
+from ingest.simulation.clock import HOUR_US
+
+WITHDRAWAL_HOURS: Final = (
+    8.0,
+    72.0,
+)  # domain.md, Drug: signs 8 h after a stall; severe untreated course 24-72 h
+HALF_LIFE_HOURS: Final = (0.9, 6.0)  # domain.md, Drug: population range in spinal fluid
+OVERDOSE_LEVEL: Final = 2.5  # [P] multiple of the steady level taken as harmful
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What was made to happen to a pump.
+
+    `cause`: the contract's cause that should be raised; None for a nuisance and for a healthy pump, which should raise
+    nothing above low. `also`: causes that follow from the same fault and are right beside it. `harm_us`: earliest and
+    latest harm, None where none is defined. `end_us` None: lasts to the end of the recording.
+    """
+
+    pump: str
+    kind: str
+    cause: str | None
+    onset_us: int
+    end_us: int | None = None
+    harm_us: tuple[int, int] | None = None
+    also: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode_label(label: Label) -> bytes:
+    """One line of a labels file, without its newline."""
+    harm = (
+        None if label.harm_us is None else dict(zip(("lo", "hi"), map(format_us, label.harm_us), strict=True))
+    )
+    return msgspec.json.encode(
+        {
+            "pump": label.pump,
+            "kind": label.kind,
+            "cause": label.cause,
+            "also": label.also,
+            "onset": format_us(label.onset_us),
+            "end": None if label.end_us is None else format_us(label.end_us),
+            "harm_at": harm,
+            "parameters": dict(label.parameters),
+        }
+    )
+
+
+def withdrawal_us(dry_us: int | None) -> tuple[int, int] | None:
+    """When withdrawal is expected after no more drug leaves the catheter's tip."""
+    if dry_us is None:
+        return None
+    return dry_us + round(WITHDRAWAL_HOURS[0] * HOUR_US), dry_us + round(WITHDRAWAL_HOURS[1] * HOUR_US)
+
+
+def overdose_us(onset_us: int, dose_ratio: float) -> tuple[int, int] | None:
+    """When the level in the spinal fluid passes OVERDOSE_LEVEL times the steady one after the dose rose dose_ratio-fold.
+
+    One compartment from steady state: level / steady = 1 + (ratio - 1)(1 - 2^(-t / half-life)). None if it never does.
+    """
+    if dose_ratio <= OVERDOSE_LEVEL:
+        return None
+    halvings = -math.log2(1.0 - (OVERDOSE_LEVEL - 1.0) / (dose_ratio - 1.0))
+    low, high = (onset_us + round(halvings * half_life * HOUR_US) for half_life in HALF_LIFE_HOURS)
+    return low, high
