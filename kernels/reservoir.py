@@ -31,7 +31,7 @@ from kernels import state as st
 
 DEFAULT_TOLERANCE: Final = 0.145  # [S] programmed +/-14.5 % (ANZCA), where registration says none
 Z95: Final = 1.959963984540054  # tolerance and interval are both read as 95 %
-WALK_SD: Final = 0.01  # of k, a reservoir delivered; [S] +1 % cumulative over six months (PMC4218763)
+WALK_SD: Final = 0.005  # of k, a reservoir delivered; [S] +1 % cumulative over six months (PMC4218763)
 SYRINGE_SD: Final = (
     0.01  # of the reservoir, filling and drawing out [P]; 1/5 of a consequential misfill (Maino 2017)
 )
@@ -44,15 +44,21 @@ BLOCKS_A_RESERVOIR: Final = 512.0  # independent level updates a reservoir, at m
 RATIO_MEMORY: Final = 0.05  # of the reservoir: memory of e (1 mL of 20 mL: ten days at 0.1 mL/day) [P]
 RATIO_PRIOR: Final = 0.001  # of the reservoir counted as e = 1 before anything was sensed [P]
 RATIO_MEMORY_ROWS: Final = 1024.0  # memory of e where the reservoir is unknown [P]
-MIN_BLOCKS: Final = 6.0  # block differences before the level counts [P]
+MIN_BLOCKS: Final = 12.0  # block differences before the level counts [P]
 NOISE_MEMORY: Final = 128.0  # block differences in D1 and D2 [P]
 RHO_MARGIN: Final = 0.1  # chance part of D2/D1 - 1, about its sd over the memory [P]
-RHO_MAX: Final = 0.95
+RHO_MAX: Final = 0.85
+CORRELATED: Final = 1.3  # D2/D1 from which blocks are made twice as long [P]
+MAX_BLOCK_SCALE: Final = 16.0  # 1/32 of the reservoir [P]
+TRUST_SHARE: Final = (
+    8.0  # the level's word on k is withheld until k's variance is that much below a new pump's [P]
+)
 HUBER_Z: Final = 2.5  # innovations beyond pull no harder than this
 GATE_Z: Final = 5.0  # level innovations beyond are refused, once
 FILL_GATE_Z: Final = 4.0  # drawn-out volumes beyond are refused
 SURPRISE_KEEP: Final = 0.8  # a forgetting sum over about five blocks
 SURPRISE_LIMIT: Final = 8.3  # 5 sd of that sum of unit innovations, 5 sqrt(1 / (1 - 0.8^2))
+SURPRISE_SHARE: Final = 0.25  # of a new pump's variance of k, given back at each surprise [P]
 NOISE_FLOOR: Final = 1e-6  # of the reservoir: no sensor is better
 STUCK_QUANTA: Final = 3.0
 NO_SOURCE: Final = 0.0
@@ -81,7 +87,8 @@ def _close_level_run(x: np.ndarray) -> None:
     x[st.RES_BLOCK_SPAN_UL] = 0.0
     x[st.RES_LAG1_UL] = np.nan
     x[st.RES_LAG2_UL] = np.nan
-    x[st.RES_SURPRISE] = 0.0
+    if not math.isnan(x[st.RES_SURPRISE]):
+        x[st.RES_SURPRISE] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -96,6 +103,8 @@ def reset(x: np.ndarray) -> None:
     x[st.RES_LEVEL_UL] = np.nan
     x[st.RES_QUANTUM_UL] = np.nan
     x[st.RES_FILL_Z] = np.nan
+    x[st.RES_SURPRISE] = np.nan
+    x[st.RES_BLOCK_SCALE] = 1.0
     _close_level_run(x)
 
 
@@ -131,6 +140,14 @@ def _joined(x: np.ndarray) -> tuple[float, float, float, float, float]:
     """
     v, k = x[st.RES_V_UL], x[st.RES_K]
     vv, vk, kk = x[st.RES_VV], x[st.RES_VK], x[st.RES_KK]
+    if math.isnan(x[st.RES_SURPRISE]) and x[st.RES_BLOCKS] > 0.0:
+        prior = _prior_var(x)  # V = ... + a k: the same line, with k as a new pump's
+        a = vk / kk
+        v += a * (1.0 - k)
+        k = 1.0
+        vv += a * (a * prior - vk)
+        vk = a * prior
+        kk = prior
     counted_ul = x[st.RES_FLOW_COUNTED_UL]
     if counted_ul > 0.0 and x[st.RES_SOURCE] == COUNTER_SOURCE:
         doubt = x[st.RESERVOIR_ML] * 1000.0 * RATIO_PRIOR / counted_ul  # while little was counted
@@ -305,6 +322,8 @@ def filled(x: np.ndarray, removed_ml: float, filled_ml: float, reservoir_ml: flo
         x[st.RES_FILL_Z] = _update(x, 0.0, 0.0, residual_ul, syringe_ul * syringe_ul, FILL_GATE_Z)
         if abs(x[st.RES_FILL_Z]) > FILL_GATE_Z:
             x[st.RES_KK] = max(x[st.RES_KK], _prior_var(x))
+        else:
+            x[st.RES_SURPRISE] = 0.0  # k is known by more than the level
     if math.isnan(filled_ml):
         _anchor(x, reservoir_ul, NOMINAL_SD * reservoir_ul)
     else:
@@ -348,17 +367,27 @@ def measured_flow(x: np.ndarray, flow_ul: float, counted_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _block_ul(x: np.ndarray) -> float:
+    """Counted volume that closes a level block."""
+    return x[st.RESERVOIR_ML] * 1000.0 / BLOCKS_A_RESERVOIR * x[st.RES_BLOCK_SCALE]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _block_noise_var(x: np.ndarray) -> float:
     """Variance of a block's mean that carries the information of the block: see the module's recurrence."""
     reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
     d1 = x[st.RES_D1]
-    rho = min(max(x[st.RES_D2] / d1 - 1.0 - RHO_MARGIN, 0.0), RHO_MAX) if d1 > 0.0 else 0.0
+    rho = (
+        min(max((x[st.RES_D2] / d1 - 1.0 - RHO_MARGIN) / (1.0 - RHO_MARGIN), 0.0), RHO_MAX)
+        if d1 > 0.0
+        else 0.0
+    )
     var = d1 / 2.0 * (1.0 + rho) / ((1.0 - rho) * (1.0 - rho)) * (1.0 + 8.0 / x[st.RES_BLOCKS])
     quantum = x[st.RES_QUANTUM_UL]
     if (
         x[st.RES_SAME] > 0.3
     ):  # finer noise than the quantum: errors then are one sawtooth a quantum, not one a block
-        var += quantum * quantum / 12.0 * max(1.0, quantum * BLOCKS_A_RESERVOIR / reservoir_ul)
+        var += quantum * quantum / 12.0 * max(1.0, quantum / _block_ul(x))
     floor_ul = NOISE_FLOOR * reservoir_ul
     return var + floor_ul * floor_ul
 
@@ -381,6 +410,13 @@ def _learn_noise(x: np.ndarray, at_end_ul: float) -> None:
         x[st.RES_D2] = old + gain * (clipped - old)
     x[st.RES_LAG2_UL] = x[st.RES_LAG1_UL]
     x[st.RES_LAG1_UL] = at_end_ul
+    if (
+        x[st.RES_BLOCKS] >= 2.0 * MIN_BLOCKS
+        and x[st.RES_D2] > CORRELATED * x[st.RES_D1]
+        and x[st.RES_BLOCK_SCALE] < MAX_BLOCK_SCALE
+    ):
+        x[st.RES_BLOCK_SCALE] *= 2.0
+        x[st.RES_BLOCKS] = MIN_BLOCKS  # what was learned is a cautious start for the longer blocks
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -390,11 +426,15 @@ def _surprised(x: np.ndarray, residual_ul: float, z: float) -> None:
     A jump (the last block alone is beyond the gate) may be the sensor's: offset and k start anew. A drift is k's: it
     starts anew, and V may be wrong by what has gathered.
     """
+    if math.isnan(x[st.RES_SURPRISE]):
+        if x[st.RES_KK] * TRUST_SHARE <= _prior_var(x):
+            x[st.RES_SURPRISE] = 0.0
+        return
     x[st.RES_SURPRISE] = SURPRISE_KEEP * x[st.RES_SURPRISE] + min(max(z, -3.0), 3.0)
     if abs(x[st.RES_SURPRISE]) < SURPRISE_LIMIT:
         return
     x[st.RES_SURPRISE] = 0.0
-    x[st.RES_KK] += _prior_var(x)
+    x[st.RES_KK] += SURPRISE_SHARE * _prior_var(x)
     if abs(z) > GATE_Z:
         _free_offset(x)
     else:
@@ -441,7 +481,7 @@ def level(x: np.ndarray, reservoir_ml: float) -> None:
         x[st.RES_SAME] += (1.0 - x[st.RES_SAME]) / 32.0
         if x[st.RES_SAME_UL] > STUCK_QUANTA * x[st.RES_QUANTUM_UL]:
             return
-    if x[st.RES_BLOCK_SPAN_UL] * BLOCKS_A_RESERVOIR >= reservoir_ul:
+    if x[st.RES_BLOCK_SPAN_UL] >= _block_ul(x):
         _close_block(x)
     x[st.RES_BLOCK_N] += 1.0
     x[st.RES_BLOCK_Z_UL] += reading_ul
