@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 POLL_S = 0.05
+REAP_LIMIT_S = 2.0
 
 
 def running_pid(pid_file: Path, mark: str) -> int | None:
@@ -35,6 +36,13 @@ def wait_gone(pid_file: Path, mark: str, limit_s: float) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def wait_reaped(pid: int | None) -> None:
+    """Wait a moment until an ended process is no longer listed; whose parent is slow to ask is left to it."""
+    end = time.monotonic() + REAP_LIMIT_S
+    while pid is not None and Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(POLL_S)
 
 
 def listening(port: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nativestack.config import StackConfig, StackError
 from nativestack.part import Part
-from nativestack.pids import POLL_S, listening, resident_mb, running_pid, send, wait_gone
+from nativestack.pids import POLL_S, listening, resident_mb, running_pid, send, wait_gone, wait_reaped
 from nativestack.progress import BEAT_S, say
 
 START_LIMIT_S = 60.0
@@ -107,8 +107,9 @@ def _wait_ready(config: StackConfig, part: Part, began: float) -> None:
     waiting_since, told = time.monotonic(), time.monotonic()
     while not part.ready():
         if pid_of(part) is None or time.monotonic() - waiting_since > START_LIMIT_S:
-            ending = "\n".join(config.log(part.name).read_text(errors="replace").splitlines()[-15:])
-            raise StackError(f"{part.name} did not start; the end of {config.log(part.name)}:\n{ending}")
+            raise StackError(
+                f"{part.name} did not start; from {config.log(part.name)}:\n{_telling_lines(config, part)}"
+            )
         if time.monotonic() - told > BEAT_S:
             told = time.monotonic()
             say(f"  waiting for {part.name} ({told - began:.0f} s)")
@@ -117,13 +118,20 @@ def _wait_ready(config: StackConfig, part: Part, began: float) -> None:
     say(f"{part.name} up after {time.monotonic() - began:.1f} s, pid {pid_of(part)}, port {part.ports[0]}")
 
 
+def _telling_lines(config: StackConfig, part: Part) -> str:
+    """Return what went wrong from a log: its errors, or where it names none, its end."""
+    lines = config.log(part.name).read_text(errors="replace").splitlines()
+    errors = [line for line in lines if " ERROR " in line or "FATAL:" in line]
+    return "\n".join(errors[:5] or lines[-15:])
+
+
 def stop(config: StackConfig, parts: Sequence[Part], *, crash: bool = False) -> None:
     """Stop parts, cleanly or (``crash``) as a power cut would. Raises StackError where a port stays open."""
-    ran = []
+    pids: dict[str, int] = {}
     for part in parts:
         pid = pid_of(part)
         if pid is not None:
-            ran.append(part)
+            pids[part.name] = pid
             send(pid, part.crash if crash else part.clean_stop)
             send(pid, signal.SIGCONT)  # a paused one would not hear
     for part in parts:
@@ -135,7 +143,8 @@ def stop(config: StackConfig, parts: Sequence[Part], *, crash: bool = False) -> 
                 send(pid, signal.SIGKILL)
             wait_gone(pid_file, mark, STOP_LIMIT_S)
         pid_file.unlink(missing_ok=True)
-        still = [port for port in part.ports if part in ran and listening(port)]
+        wait_reaped(pids.get(part.name))
+        still = [port for port in part.ports if part.name in pids and listening(port)]
         if still:
             raise StackError(f"{part.name} stopped, but port {still[0]} is still open")
         say(f"{part.name} down")
@@ -165,6 +174,7 @@ def stop_app(config: StackConfig) -> None:
             send(pid, signal.SIGKILL)
             wait_gone(pid_file, APP_MARK, STOP_LIMIT_S)
         pid_file.unlink(missing_ok=True)
+        wait_reaped(pid)
         say(f"{name} down")
 
 
