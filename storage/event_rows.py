@@ -70,7 +70,7 @@ def encode_ids(events: Sequence[EventRow]) -> list[bytes]:
     ]
 
 
-def _encode_event(event: EventRow, arrays: bytes) -> bytes:
+def _encode_event(event: EventRow, arrays: bytes | memoryview) -> bytes:
     if len(event.digest) != DIGEST_BYTES:
         raise ValueError(f"event {event.id} of {event.pump}: a digest has {DIGEST_BYTES} bytes")
     epoch, clamp, payload = pgcopy.PG_EPOCH_US, pgcopy.clamped_us, event.payload
@@ -107,9 +107,9 @@ def _encode_event(event: EventRow, arrays: bytes) -> bytes:
     )
 
 
-def _encode_arrays(events: Sequence[EventRow]) -> list[bytes]:
+def _encode_arrays(events: Sequence[EventRow]) -> list[bytes | memoryview]:
     """Encode rows_at and the channels of every event: one numpy pass for all frames of one pattern."""
-    blocks = [_NO_ARRAYS] * len(events)
+    blocks: list[bytes | memoryview] = [_NO_ARRAYS] * len(events)
     patterns: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for place, event in enumerate(events):
         if event.rows_us is not None and event.columns is not None and len(event.rows_us):
@@ -123,9 +123,9 @@ def _encode_arrays(events: Sequence[EventRow]) -> list[bytes]:
             cells = record[CHANNELS[channel]]["cell"]["content"]
             for at, place in enumerate(places):
                 cells[at] = _columns(events[place])[channel]
-        width, stream = record.itemsize, record.tobytes()
+        stream = memoryview(record.view(np.uint8)).toreadonly()
         for at, place in enumerate(places):
-            blocks[place] = stream[at * width : (at + 1) * width]
+            blocks[place] = stream[at * record.itemsize : (at + 1) * record.itemsize]
     return blocks
 
 

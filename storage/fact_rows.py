@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -135,5 +136,6 @@ def _alert(fact: FactRow, said: Mapping[str, Any]) -> list[bytes]:
     ]
 
 
+@lru_cache(maxsize=4096)  # windows end together, so a fleet's facts share most of their times
 def _time(written: str | None) -> bytes:
     return pgcopy.NULL if written is None else pgcopy.timestamptz(parse_rfc3339(written))
