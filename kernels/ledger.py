@@ -81,14 +81,16 @@ def _fallen_ul(
 ) -> float:
     """Volume that a wrap or a restart at 0 implies for a counter that fell, the smaller that fits; NaN if none fits.
 
-    Fits: at most max_rate_ul_h over the time since the last reading, 24 h at most. An unknown limit shows no fit.
+    Fits: at most max_rate_ul_h over the time since the last reading, 24 h at most. An unknown limit shows no fit. By the
+    contract's letter (the smaller if both fit) a wrap wins only over a reading beyond encoder_wrap_ul: what a restart implies
+    is less than what a wrap from below implies, by what was left to the wrap.
     """
     most_ul = max_rate_ul_h * min(elapsed_us, DAY_US) / HOUR_US * FIT
     implied_ul = np.nan
     if 0.0 <= delivered_ul <= most_ul:
         implied_ul = delivered_ul
     wrapped_ul = (wrap_ul - count_ul) + delivered_ul
-    if count_ul <= wrap_ul and 0.0 <= wrapped_ul <= most_ul and not wrapped_ul >= implied_ul:
+    if 0.0 <= wrapped_ul <= most_ul and not wrapped_ul >= implied_ul:
         implied_ul = wrapped_ul
     return implied_ul
 

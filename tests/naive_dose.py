@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from math import floor, isnan, nan
 from statistics import median_low
 
@@ -14,7 +15,9 @@ from contract.events import ProgramSet
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BolusRow = tuple[int, int, float, int, int]  # start us, end us, uL, kind 0 bolus / 1 bridge / 2 priming, stated
+BolusRow = tuple[
+    int, int, float, int, int
+]  # start us, end us, uL, kind 0 bolus / 1 bridge / 2 priming, stated
 
 
 def local_time(t_us: Fraction | int, event: ProgramSet) -> tuple[datetime, Fraction]:
@@ -59,7 +62,7 @@ def pulse_starts(event: ProgramSet, at_us: int, until_us: int) -> list[Fraction]
     return starts
 
 
-def programmed(
+def programmed(  # noqa: C901, PLR0912 - one sentence of the contract after the other
     event: ProgramSet,
     at_us: int,
     boluses: Sequence[BolusRow],
@@ -90,7 +93,7 @@ def programmed(
         midnight += timedelta(days=1)
     ordered = sorted(cut for cut in cuts if t0_us <= cut <= t1_us)
     steps = bolus = priming = Fraction(0)
-    for a, b in zip(ordered, ordered[1:], strict=False):
+    for a, b in pairwise(ordered):
         middle, hours = (a + b) / 2, (b - a) / HOUR_US
         if program_runs(middle):
             if event.mode != "stopped":
@@ -122,11 +125,11 @@ class Row:
 
 def usual_period(times: Sequence[int]) -> float:
     """Lower median of the last three intervals above 0 between `times`; NaN if there is none."""
-    intervals = [b - a for a, b in zip(times, times[1:], strict=False) if b > a]
+    intervals = [b - a for a, b in pairwise(times) if b > a]
     return float(median_low(intervals[-3:])) if intervals else nan
 
 
-def sensed(rows: Sequence[Row], max_rate_ul_h: float, wrap_ul: float) -> list[float]:
+def sensed(rows: Sequence[Row], max_rate_ul_h: float, wrap_ul: float) -> list[float]:  # noqa: C901 - the same
     """Sensed volume of each row, each time from the whole history before it."""
     volumes: list[float] = []
     flow_counted: list[tuple[int, float]] = []  # (row, uL)
@@ -144,9 +147,9 @@ def sensed(rows: Sequence[Row], max_rate_ul_h: float, wrap_ul: float) -> list[fl
                 if not row.delivered_ul >= low:
                     hours = min(row.t_us - rows[since].t_us, DAY_US) / HOUR_US
                     implied = [row.delivered_ul]
-                    if not isnan(wrap_ul) and count <= wrap_ul:
+                    if not isnan(wrap_ul):
                         implied.append(wrap_ul - count + row.delivered_ul)
-                    fitting = [v for v in implied if v <= max_rate_ul_h * hours * (1 + 1e-9)]
+                    fitting = [v for v in implied if 0 <= v <= max_rate_ul_h * hours * (1 + 1e-9)]
                     difference = min(fitting, default=nan)
                     if isnan(difference):
                         low = row.delivered_ul

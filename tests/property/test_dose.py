@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from processors.program import compile_program
 from tests import naive_dose
 from tests.naive_dose import DAY_US, HOUR_US, BolusRow, Row
 
+Case = tuple[ProgramSet, int, list[BolusRow], bool, list[int]]
 MINUTE_US = 60_000_000
 rates = st.one_of(st.just(0.0), st.floats(1e-3, 1e3), st.sampled_from([4.0, 100 / 24, 1e8]))
 steps = st.builds(
@@ -48,7 +51,7 @@ moments = st.one_of(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[ProgramSet, int, list[BolusRow], bool, list[int]]:
+def cases(draw: st.DrawFn) -> Case:
     """(program, its time, boluses, suspended, four times in order from the program's time on)."""
     base = draw(st.sampled_from([0, -4 * DAY_US, 20_000 * DAY_US]))
     event = draw(programs)
@@ -63,13 +66,11 @@ def cases(draw: st.DrawFn) -> tuple[ProgramSet, int, list[BolusRow], bool, list[
     return event, at_us, rows, draw(st.booleans()) and draw(st.booleans()), [first, *times[2:]]
 
 
-def arrays(
-    event: ProgramSet, at_us: int, rows: list[BolusRow]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(event: ProgramSet, at_us: int, rows: list[BolusRow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return *compile_program(event, at_us, float("nan")), np.array(rows, dtype=float).reshape(-1, 5)
 
 
-def volumes(compiled: tuple[np.ndarray, ...], suspended: bool, t0_us: int, t1_us: int) -> np.ndarray:
+def volumes(compiled: tuple[np.ndarray, ...], suspended: float, t0_us: int, t1_us: int) -> np.ndarray:
     out = np.full(3, np.nan)
     dose.programmed_ul(*compiled, float(suspended), float(t0_us), float(t1_us), out)
     return out
@@ -77,40 +78,34 @@ def volumes(compiled: tuple[np.ndarray, ...], suspended: bool, t0_us: int, t1_us
 
 @settings(max_examples=200, deadline=None)
 @given(cases())
-def test_closed_form_equals_the_sum_over_every_change(case) -> None:
+def test_closed_form_equals_the_sum_over_every_change(case: Case) -> None:
     """Whatever overlaps what, the closed form is the flow between every two changes times the time."""
     event, at_us, rows, suspended, times = case
     got = volumes(arrays(event, at_us, rows), suspended, times[0], times[-1])
-    wanted = naive_dose.programmed(
-        event, at_us, rows, suspended=suspended, t0_us=times[0], t1_us=times[-1]
-    )
+    wanted = naive_dose.programmed(event, at_us, rows, suspended=suspended, t0_us=times[0], t1_us=times[-1])
     assert got == pytest.approx(wanted, rel=1e-11, abs=1e-11)
 
 
 @settings(max_examples=300, deadline=None)
 @given(cases())
-def test_any_cut_gives_the_same_volume(case) -> None:
+def test_any_cut_gives_the_same_volume(case: Case) -> None:
     """One long interval delivers what its parts deliver, jumps at the cuts counted once."""
     event, at_us, rows, suspended, times = case
     compiled = arrays(event, at_us, rows)
     whole = volumes(compiled, suspended, times[0], times[-1])
-    parts = sum(
-        (volumes(compiled, suspended, a, b) for a, b in zip(times, times[1:], strict=False)), np.zeros(3)
-    )
+    parts = sum((volumes(compiled, suspended, a, b) for a, b in pairwise(times)), np.zeros(3))
     assert parts == pytest.approx(whole, rel=1e-12, abs=1e-10)
 
 
 @settings(max_examples=300, deadline=None)
 @given(cases(), st.floats(0.001, 0.999))
-def test_time_of_volume_is_the_inverse(case, share: float) -> None:
+def test_time_of_volume_is_the_inverse(case: Case, share: float) -> None:
     """At the time of a volume that volume is reached, and a microsecond earlier it is not yet."""
     event, at_us, rows, suspended, times = case
     compiled, t0_us, limit_us = arrays(event, at_us, rows), times[0], times[-1]
     out = volumes(compiled, suspended, t0_us, limit_us)
     wanted_ul = share * (out[0] + out[2])
-    reached_us = dose.time_of_volume_us(
-        *compiled, float(suspended), float(t0_us), wanted_ul, float(limit_us)
-    )
+    reached_us = dose.time_of_volume_us(*compiled, float(suspended), float(t0_us), wanted_ul, float(limit_us))
     if wanted_ul <= 0.0:
         assert reached_us == t0_us
         return
@@ -125,7 +120,7 @@ def test_time_of_volume_is_the_inverse(case, share: float) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(cases())
-def test_rate_is_the_slope_of_the_volume(case) -> None:
+def test_rate_is_the_slope_of_the_volume(case: Case) -> None:
     """The rate right after a time is the volume of the next microsecond where nothing jumps in it."""
     event, at_us, rows, suspended, times = case
     compiled, t_us = arrays(event, at_us, rows), times[1]
@@ -151,9 +146,7 @@ gaps = st.one_of(
     st.sampled_from([float("nan"), 0.0, 5.0, 100.0]),
     st.sampled_from([float("nan"), 60.0, 40.0]),
 )
-def test_sensed_rows_equal_the_sentences_of_the_contract(
-    drawn, max_rate_ul_h: float, wrap_ul: float
-) -> None:
+def test_sensed_rows_equal_the_sentences_of_the_contract(drawn, max_rate_ul_h: float, wrap_ul: float) -> None:
     """Counters that fall, flows that stop and two sources mixed count as the contract's sentences say."""
     rows: list[Row] = []
     t_us = 20_000 * DAY_US
@@ -188,9 +181,7 @@ def test_coverage_equals_the_sum_over_rows(drawn: list[int], after: int) -> None
 @settings(max_examples=200, deadline=None)
 @given(
     st.integers(0, 20),
-    st.lists(
-        st.tuples(st.integers(1, 30), st.sampled_from([0, 500, 1000, 2000])), min_size=1, max_size=20
-    ),
+    st.lists(st.tuples(st.integers(1, 30), st.sampled_from([0, 500, 1000, 2000])), min_size=1, max_size=20),
 )
 def test_plug_flow_equals_a_row_of_parcels(dead_volume_ul: int, moves: list[tuple[int, int]]) -> None:
     """Each parcel leaves in the order that it came, and drug is neither made nor lost."""
