@@ -20,18 +20,20 @@ find_python() {
 # A venv needs ensurepip, which Debian keeps in a package of its own.
 can_venv() { command -v uv >/dev/null || "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
-python=$(find_python || true)
-if [ -z "$python" ] || ! can_venv "$python"; then
-  missing=python3-venv
-  [ -z "$python" ] || missing+=" $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+usable() { python=$(find_python) && can_venv "$python"; }
+
+if ! usable; then
+  # Debian 12 and 13 and Ubuntu 24.04 have a fitting python3; others may have one beside theirs.
+  wanted=(python3-venv python3.13-venv python3.12-venv python3.11-venv)
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing $missing"
-    # shellcheck disable=SC2086  # two names
-    apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing >/dev/null
-    python=$(find_python || true)
+    apt-get -qq update
+    for package in "${wanted[@]}"; do
+      say "installing $package"
+      DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$package" >/dev/null 2>&1 || true
+      if usable; then break; fi
+    done
   fi
-  [ -n "$python" ] && can_venv "$python" ||
-    die "needs Python 3.11, 3.12 or 3.13 with venv. Debian and Ubuntu: install $missing as root (or install uv, or set PYTHON)"
+  usable || die "needs Python 3.11, 3.12 or 3.13 with venv. Have root install one of: ${wanted[*]} (or install uv, or set PYTHON)"
 fi
 
 # The stamp holds all that .venv depends on: the pins, the project's own table, the interpreter and the folder it is in.
