@@ -52,6 +52,9 @@ K_OF_N: Final = np.array(
     [12.2, 9.91, 8.69, 7.91, 7.37, 6.96, 6.68]
 )  # n = 6..12, Gumbel at EXCEED (tests recompute)
 MARGIN: Final = 0.5  # smallest threshold - top, as a share of top - base
+MARGIN_MOST: Final = (
+    1.0  # the largest, once a day is seen: maxima of short periods are of two kinds, night and day
+)
 QUANTA: Final = 2.5  # the same in quanta of the reading
 ROUNDING: Final = 1e-6  # the same as a share of the baseline: far above rounding, far below any gauge
 SHAPE: Final = 0.5  # where the pressure without its jumps must stand between top and threshold
@@ -127,6 +130,8 @@ def _envelope(x: NDArray[np.float64]) -> None:
     base = _median(x, st.OCC_RING_MEAN, n)
     top = second
     threshold = mean + K_OF_N[max(n, 6) - 6] * math.sqrt(squares / (n - 1))
+    if n * x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] >= DAY_US:
+        threshold = min(threshold, top + MARGIN_MOST * (top - base))
     threshold = max(threshold, top + MARGIN * (top - base), top + ROUNDING * abs(base))
     if x[st.OCC_QUANTUM_KPA] < np.inf:
         threshold = max(threshold, top + QUANTA * x[st.OCC_QUANTUM_KPA])
@@ -182,10 +187,12 @@ def _close_part(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _profile_add(x: NDArray[np.float64], t_us: float, low_kpa: float, before_kpa: float) -> None:
+def _profile_add(
+    x: NDArray[np.float64], t_us: float, low_kpa: float, before_kpa: float, top_kpa: float
+) -> None:
     """Add one row to the excursion's profile; open it at the row that left the envelope."""
     if x[st.OCC_OUT_ROWS] == 0.0:
-        x[st.OCC_OUT] = before_kpa
+        x[st.OCC_OUT] = min(before_kpa, top_kpa)
         x[st.OCC_OUT_US] = x[st.OCC_ONSET_US] = t_us
         x[st.OCC_OUT_STRIDE] = 1.0
         x[st.OCC_OUT_N] = x[st.OCC_OUT_FILL] = x[st.OCC_OUT_SUM_KPA] = 0.0
@@ -212,25 +219,30 @@ def _profile_close(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _jumps(x: NDArray[np.float64]) -> float:
-    """Sum of the profile's two largest jumps (kPa).
+def _jumps(x: NDArray[np.float64], low_kpa: float) -> float:
+    """Sum of the excursion's two largest jumps and of all its falls (kPa): what a ramp has not.
 
-    A jump inside an entry that averages rows shows in two neighbouring differences, so the first one may then take two.
+    The path is the profile and then the present pressure, which may have left the open entry's mean far behind. A jump
+    inside an entry that averages rows shows in two neighbouring differences, so the first one may then take two.
     """
     n = int(x[st.OCC_OUT_N])
-    width = 1 if x[st.OCC_OUT_STRIDE] == 1.0 else 2
-    first, at = 0.0, -2
-    for i in range(n + 1 - width):
-        rise = x[st.OCC_OUT + i + width] - x[st.OCC_OUT + i]
+    double = x[st.OCC_OUT_STRIDE] > 1.0
+    first, first_at, first_width = 0.0, -2, 1
+    falls, before = 0.0, 0.0
+    for i in range(n + 1):
+        rise = (low_kpa if i == n else x[st.OCC_OUT + i + 1]) - x[st.OCC_OUT + i]
+        falls -= min(rise, 0.0)
         if rise > first:
-            first, at = rise, i
-    if n == 1 and width == 2:
-        return float(max(x[st.OCC_OUT + 1] - x[st.OCC_OUT], 0.0))
+            first, first_at, first_width = rise, i, 1
+        if double and i > 0 and rise + before > first:
+            first, first_at, first_width = rise + before, i - 1, 2
+        before = rise
     second = 0.0
-    for i in range(n):
-        if not at <= i < at + width:
-            second = max(second, x[st.OCC_OUT + i + 1] - x[st.OCC_OUT + i])
-    return float(first + second)
+    for i in range(n + 1):
+        rise = (low_kpa if i == n else x[st.OCC_OUT + i + 1]) - x[st.OCC_OUT + i]
+        if not first_at <= i < first_at + first_width:
+            second = max(second, rise)
+    return float(first + second + falls)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -327,7 +339,7 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
         x[st.OCC_TOP_KPA] + allow_kpa,
         x[st.OCC_THRESHOLD_KPA] + allow_kpa,
     )
-    x[st.OCC_SCORE] = (low_kpa - _jumps(x) - top) / (threshold - top)
+    x[st.OCC_SCORE] = (low_kpa - _jumps(x, low_kpa) - top) / (threshold - top)
     if low_kpa <= threshold:
         return False
     if x[st.OCC_SCORE] > SHAPE:
@@ -417,16 +429,17 @@ def occlusion_row(
     allow_kpa = _allow(x, flow_ul_h)
     due = False
     if x[st.OCC_READY] == 1.0:
-        if low_kpa > x[st.OCC_TOP_KPA] + allow_kpa:
+        top_kpa = x[st.OCC_TOP_KPA] + allow_kpa
+        if low_kpa > top_kpa:
             x[st.OCC_OUT_BELOW] = 0.0
-            _profile_add(x, t_us, low_kpa, before_kpa)
+            _profile_add(x, t_us, low_kpa, before_kpa, top_kpa)
             due = _condition(x, low_kpa, allow_kpa, sensed_lost)
         elif x[st.OCC_OUT_ROWS] > 0.0:
             x[st.OCC_OUT_BELOW] += 1.0
             if x[st.OCC_OUT_BELOW] > 3.0 + 0.25 * x[st.OCC_OUT_ROWS]:
                 _profile_close(x)
             else:
-                _profile_add(x, t_us, low_kpa, before_kpa)
+                _profile_add(x, t_us, low_kpa, before_kpa, top_kpa)
     if due:
         _evidence(x, t_us, low_kpa, flow_ul_h)
         x[st.OCC_HOLD] += 1.0
