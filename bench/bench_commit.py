@@ -186,7 +186,9 @@ def line(shape: Shape, medians: dict[str, float], *, with_facts: bool) -> dict[s
 
 def main() -> None:
     """Print the table, or its lines as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

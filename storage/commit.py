@@ -11,20 +11,20 @@ A lost connection leaves nobody knowing whether it committed: the caller tries a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import asyncpg
 
-from contract.errors import ThecaflowError, UnreachableError
+from contract.errors import UnreachableError
 from storage import pgcopy
+from storage.errors import InconsistentChangesError
+from storage.event_roles import merge_roles
 from storage.event_rows import EVENT_COLUMNS, ID_COLUMNS, encode_events, encode_ids
 from storage.fact_rows import FACT_COLUMNS, OUTBOX_COLUMNS, encode_facts, encode_outbox
 from storage.pool import LOCK_TIMEOUT_MS
 from storage.queries import named
-from storage.types import Changes, CheckpointRow, EventRow, FactKind, FactRow, QuarantineRow
+from storage.types import DEFAULT_TOPIC, Changes, CheckpointRow, EventRow, FactKind, FactRow, QuarantineRow
 
-DEFAULT_TOPIC: Final = "pump-events"
 _KINDS: Final[tuple[FactKind, ...]] = ("dose", "forecast", "alert")
 _QUARANTINE_COLUMNS: Final = (
     "topic",
@@ -38,10 +38,6 @@ _QUARANTINE_COLUMNS: Final = (
     "text",
     "payload",
 )
-
-
-class InconsistentChangesError(ThecaflowError):
-    """The fold and the database disagree about what is stored; stop, keep the log, and report it."""
 
 
 async def commit(connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
@@ -117,23 +113,10 @@ async def _take_back(connection: Any, changes: Changes) -> Sequence[EventRow]:
     )
     if found:
         await connection.execute(named("events_take"), *_places(found), *_span(found))
-    received = {(row["pump"], row["id"], row["digest"].bytes): row["received"] for row in found}
+    received = {
+        (row["pump"], pgcopy.unescaped(row["id"]), row["digest"].bytes): row["received"] for row in found
+    }
     return merge_roles(changes.events, received)
-
-
-def merge_roles(
-    events: Iterable[EventRow], stored_received: dict[tuple[str, str, bytes], int | None]
-) -> list[EventRow]:
-    """Return each event once by (pump, escaped id, digest): counting if any copy counts, earliest `received` of all."""
-    merged: dict[tuple[str, str, bytes], EventRow] = {}
-    for event in events:
-        key = (event.pump, pgcopy.escaped(event.id), event.digest)
-        before = merged.get(key)
-        times = (event.received_us, before.received_us if before else None, stored_received.get(key))
-        received_us = min((time for time in times if time is not None), default=None)
-        kept = before if before is not None and before.counts and not event.counts else event
-        merged[key] = kept if kept.received_us == received_us else replace(kept, received_us=received_us)
-    return list(merged.values())
 
 
 async def _receive(connection: Any, updates: Sequence[tuple[str, str, int]]) -> None:

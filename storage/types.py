@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 FactKind: TypeAlias = Literal["dose", "forecast", "alert"]
 EventKey: TypeAlias = tuple[str, str]  # (pump, id)
 
-DIGEST_BYTES = 16
+DIGEST_BYTES: Final = 16
+DEFAULT_TOPIC: Final = "pump-events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,7 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """A pump's state at `head_us`: everything before it is in the blob, nothing at or after it.
-
-    `max_seq` is -1 where no event with a `seq` was folded.
-    """
+    """A pump's state at `head_us`: an opaque blob of the fold; `max_seq` is -1 where no event had a `seq`."""
 
     pump: str
     head_us: int
@@ -129,7 +127,8 @@ class Changes:
     believed_us
         When we came to believe the added facts (newest `received` of the batch).
     replaced
-        Stored events that no longer count.
+        Stored events that no longer count. An event in `events` may have the same key (another content won the id) and
+        even the same digest (its corrected time moved): it takes the place of the stored one.
     received_updates
         (pump, id, received_us): an earlier `received` of a known event came in.
     superseded
@@ -158,8 +157,9 @@ class Changes:
 class HistoryRequest:
     """What a rewind needs: the pump's newest checkpoint that an event can still be folded behind.
 
-    The checkpoint has head_us <= first_us; with `seq`, also max_seq < seq; with `first_raw_us`, also max_raw_us <=
-    first_raw_us. `everything` asks for no checkpoint and the pump's whole log.
+    The checkpoint has head_us < first_us (strictly, so that whatever is ordered within one time is folded again); with
+    `seq`, also max_seq < seq; with `first_raw_us`, also max_raw_us <= first_raw_us. `everything` asks for no checkpoint
+    and the pump's whole log.
     """
 
     pump: str
