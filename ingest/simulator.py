@@ -42,7 +42,7 @@ def events(cases: Sequence[PumpCase]) -> Iterator[Line]:
 
 
 def labels(cases: Sequence[PumpCase]) -> list[Label]:
-    """The truth about all pumps, by onset."""
+    """Tell the truth about all pumps, by onset."""
     return sorted(
         (label for case in cases for label in case.labels), key=lambda label: (label.onset_us, label.pump)
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from contract.times import format_us
 from ingest.simulation.clinic import Course
 from ingest.simulation.clock import HOUR_US, SECOND_US, stream
 from ingest.simulation.designs import Design
@@ -69,7 +70,7 @@ def assemble(
     entries = _with_drawn_volumes(course.entries, plant, design, stream(seed, index, "drawn"))
     entries = tuple(sorted((*entries, *_reservoir_alarms(entries, programmed, design)), key=Entry.order))
     entries = tuple(entry for entry in entries if entry.at_us <= end_us)
-    labels = tuple(_with_dry_harm(label, plant, design, course, end_us) for label in course.labels)
+    labels = tuple(_with_dry_harm(label, plant, end_us) for label in course.labels)
     return PumpCase(seed, index, pump, design, entries, all_effects, plant, labels, uplink, start_us, end_us)
 
 
@@ -95,7 +96,7 @@ def _with_drawn_volumes(
 
 
 def _reservoir_alarms(entries: tuple[Entry, ...], programmed: StepFlow, design: Design) -> list[Entry]:
-    """The device's own low and empty alarms, which it works out from the programmed rate alone (domain.md, Pumps)."""
+    """List the device's own low and empty alarms, which it works out from the programmed rate alone (domain.md, Pumps)."""
     fills = [entry for entry in entries if entry.kind == "reservoir_filled"]
     volumes = programmed.volumes_ul()
     alarms: list[Entry] = []
@@ -113,7 +114,7 @@ def _reservoir_alarms(entries: tuple[Entry, ...], programmed: StepFlow, design: 
     return alarms
 
 
-def _with_dry_harm(label: Label, plant: Plant, design: Design, course: Course, end_us: int) -> Label:
+def _with_dry_harm(label: Label, plant: Plant, end_us: int) -> Label:
     """Harm of a pump that runs dry: withdrawal after the reservoir's end, carried past the run at its last flow."""
     if label.kind not in _HARM_BY_DRYNESS:
         return label
@@ -128,5 +129,5 @@ def _with_dry_harm(label: Label, plant: Plant, design: Design, course: Course, e
         if per_us <= 0.0:
             return label
         dry_us = end_us + round(float(plant.reservoir_at(now)[0]) / per_us)
-    dry_fields = {**label.parameters, "dry_us": dry_us}
+    dry_fields = {**label.parameters, "dry_at": format_us(dry_us)}
     return replace(label, harm_us=withdrawal_us(dry_us), parameters=dry_fields)

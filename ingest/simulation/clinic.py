@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,16 +26,16 @@ class Course:
 
     entries: tuple[Entry, ...]
     fills: tuple[Fill, ...]
-    effects: Effects = Effects()
+    effects: Effects = field(default_factory=Effects)
     labels: tuple[Label, ...] = ()
 
     def with_entries(self, *entries: Entry) -> Course:
-        """The course with further entries in their places."""
+        """Return the course with further entries in their places."""
         return replace(self, entries=tuple(sorted((*self.entries, *entries), key=Entry.order)))
 
 
 def registration(design: Design, at_us: int, upload_every_s: float) -> Entry:
-    """The `pump_registered` event of a design."""
+    """Make the `pump_registered` event of a design."""
     fields: dict[str, Any] = {
         "model": design.model,
         "reservoir_ml": design.reservoir_ml,
@@ -61,13 +61,13 @@ def registration(design: Design, at_us: int, upload_every_s: float) -> Entry:
 
 
 def fill_entry(at_us: int, filled_ml: float, concentration_ug_ml: float) -> Entry:
-    """A `reservoir_filled` event; what was drawn out is filled in once the plant has run."""
+    """Make a `reservoir_filled` event; what was drawn out is filled in once the plant has run."""
     fields = {"filled_ml": filled_ml, "concentration_ug_ml": concentration_ug_ml, "drug": DRUG}
     return Entry(at_us, "reservoir_filled", fields)
 
 
 def continuous(at_us: int, rate_ul_h: float, **fields: Any) -> Entry:
-    """A `program_set` of one constant rate."""
+    """Make a `program_set` of one constant rate."""
     steps = [{"minute": 0, "rate_ul_h": rate_ul_h}]
     return Entry(at_us, "program_set", {"mode": "continuous", "steps": steps, **fields})
 
@@ -82,7 +82,7 @@ class Pattern:
     utc_offset_min: int
 
     def program(self, at_us: int, rate_ul_h: float) -> Entry:
-        """The `program_set` whose mean over a week is rate_ul_h."""
+        """Make the `program_set` whose mean over a week is rate_ul_h."""
         basal = rate_ul_h * (1.0 - self.pulse_share)
         steps = [
             {"minute": minute, "rate_ul_h": round(share * basal, 4)}
@@ -144,7 +144,7 @@ class CourseBuilder:
         self._bridge_until_us = 0
 
     def build(self, upload_every_s: float, *, refills: bool, nuisances: bool) -> Course:
-        """The whole course; `refills` False leaves the reservoir to run down, `nuisances` False leaves out incidents."""
+        """Write the whole course; `refills` False leaves the reservoir to run down, `nuisances` False leaves out incidents."""
         self._begin(upload_every_s)
         incidents = self._incidents() if nuisances else {}
         titrations = set(self._spread(int(self._rng.integers(0, 3)), first_day=4))
@@ -174,12 +174,13 @@ class CourseBuilder:
         self._fill(start_us + minutes(2), round(design.reservoir_ml, 2))
         if design.maker in IMPLANTED and self._rng.random() < 0.6:
             volume = round(design.dead_volume_ul, 1)
-            self._entries.append(bolus(start_us + minutes(5), "priming", volume, 900.0))
+            lasting_s = max(900.0, round(volume / (0.8 * design.max_rate_ul_h) * 3600))
+            self._entries.append(bolus(start_us + minutes(5), "priming", volume, lasting_s))
             self._left_ml -= volume / 1000
-        self._entries.append(self._pattern.program(start_us + minutes(25), self._rate_ul_h))
+        self._entries.append(self._pattern.program(start_us + minutes(50), self._rate_ul_h))
         if design.maker in IMPLANTED:
             self._entries.append(
-                assessment(start_us + minutes(30), "ashworth", float(self._rng.integers(1, 4)))
+                assessment(start_us + minutes(60), "ashworth", float(self._rng.integers(1, 4)))
             )
 
     def _fill(self, at_us: int, filled_ml: float) -> None:
@@ -191,7 +192,7 @@ class CourseBuilder:
         self._left_ml = filled_ml
 
     def _refill(self, at_us: int) -> None:
-        """A refill; now and then with another concentration, the dose kept, and the bridge that this needs."""
+        """Refill; now and then with another concentration, the dose kept, and the bridge that this needs."""
         change = (
             self._design.maker == "implant" and at_us > self._bridge_until_us and self._rng.random() < 0.25
         )
@@ -240,7 +241,7 @@ class CourseBuilder:
         self._labels.append(Label(self._pump, kind, None, from_us, to_us))
 
     def _scan(self, at_us: int) -> None:
-        """An MRI: announced, the rotor stands while in the magnet and for some minutes after."""
+        """Scan in an MRI: announced, the rotor stands while in the magnet and for some minutes after."""
         end_us = at_us + minutes(float(self._rng.uniform(40, 75)))
         stop_us = at_us + minutes(float(self._rng.uniform(3, 10)))
         go_us = end_us + minutes(float(self._rng.uniform(2, 60)))
@@ -270,7 +271,7 @@ class CourseBuilder:
         self._label("infection", at_us, end_us)
 
     def _therapeutic_boluses(self) -> None:
-        """A third of the patients may give themselves a bolus, up to one a day, never while the pump is interrupted."""
+        """Let a third of the patients give themselves a bolus, up to one a day, never while the pump is interrupted."""
         if self._design.maker not in IMPLANTED or self._rng.random() > 0.33:
             return
         volume = round(float(self._rng.uniform(0.02, 0.05)) * self._design.rate_ul_h * 24, 2)
@@ -286,4 +287,4 @@ class CourseBuilder:
             at_us = day_us + round(self._rng.uniform(0.0, 0.9) * DAY_US)
             if self._rng.random() < 0.4 and not any(a <= at_us <= b for a, b in busy):
                 stated = {"delivered_ul": volume} if self._rng.random() < 0.5 else {}
-                self._entries.append(bolus(at_us, "therapeutic", volume, 300.0, source="device", **stated))
+                self._entries.append(bolus(at_us, "therapeutic", volume, 600.0, source="device", **stated))

@@ -83,12 +83,12 @@ def healthy_stroke(rng: np.random.Generator, tolerance: float, silent_ratio: flo
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number between low and high, uniform in its logarithm, with four significant digits."""
+    """Draw a number between low and high, uniform in its logarithm, with four significant digits."""
     return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.4g}")
 
 
 def _implant(rng: np.random.Generator) -> Design:
-    """A peristaltic implant, 20 or 40 mL, 0.08-1 mL/day (domain.md, Pumps; rates of the data sheet 0.048-24 mL/day)."""
+    """Draw a peristaltic implant, 20 or 40 mL, 0.08-1 mL/day (domain.md, Pumps; rates of the data sheet 0.048-24 mL/day)."""
     reservoir = float(rng.choice([20.0, 20.0, 40.0]))
     concentration = float(rng.choice([500.0, 1000.0, 2000.0]))
     daily_ml = float(np.clip(log_uniform(rng, 60.0, 800.0) / concentration, 0.08, 0.9))
@@ -116,7 +116,7 @@ def _implant(rng: np.random.Generator) -> Design:
 
 
 def _gated(rng: np.random.Generator) -> Design:
-    """A valve-gated pump: gas drives the drug, a valve lets whole pulses through, so its counter moves in large steps."""
+    """Draw a valve-gated pump: gas drives the drug, a valve lets whole pulses through, so its counter moves in large steps."""
     concentration = float(rng.choice([500.0, 1000.0, 2000.0]))
     daily_ml = float(np.clip(log_uniform(rng, 60.0, 800.0) / concentration, 0.1, 0.9))
     pulse_ul = float(rng.choice([1.0, 2.0]))
@@ -141,7 +141,7 @@ def _gated(rng: np.random.Generator) -> Design:
 
 
 def _syringe(rng: np.random.Generator) -> Design:
-    """A syringe pump of the ward: 50 mL at 0.5-10 mL/h, filled anew before it is empty."""
+    """Draw a syringe pump of the ward: 50 mL at 0.5-10 mL/h, filled anew before it is empty."""
     rate = log_uniform(rng, 500.0, 10_000.0)
     return Design(
         maker="syringe",
@@ -171,7 +171,7 @@ def _syringe(rng: np.random.Generator) -> Design:
 
 
 def _bench(rng: np.random.Generator) -> Design:
-    """A bench or process pump, 0.1-5 L/min out of a tank that lasts about twelve days."""
+    """Draw a bench or process pump, 0.1-5 L/min out of a tank that lasts about twelve days."""
     rate = log_uniform(rng, 6e6, 3e8)
     tank_ml = float(f"{rate * 24 * 12 / 1000:.2g}")
     return Design(
@@ -206,7 +206,7 @@ _DRAW: Final = {"implant": _implant, "gated": _gated, "syringe": _syringe, "benc
 
 
 def draw_design(rng: np.random.Generator, makers: tuple[str, ...]) -> Design:
-    """A pump of one of the makers (equal odds, repeat a name to weigh it), healthy, with limits and habits of its own."""
+    """Draw a pump of one of the makers (equal odds, repeat a name to weigh it), healthy, with limits and habits of its own."""
     design = _DRAW[makers[int(rng.integers(len(makers)))]](rng)
     return replace(
         design,

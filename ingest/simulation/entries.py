@@ -32,25 +32,25 @@ class Entry:
 
 
 def note(at_us: int, kind: str, from_us: int, to_us: int, text: str) -> Entry:
-    """A `note` event that covers from_us to to_us."""
+    """Make a `note` event that covers from_us to to_us."""
     return Entry(
         at_us, "note", {"kind": kind, "from": format_us(from_us), "to": format_us(to_us), "text": text}
     )
 
 
 def device_alarm(at_us: int, code: str, text: str) -> Entry:
-    """A `device_alarm` event, sent by the relay as soon as it hears of it."""
+    """Make a `device_alarm` event, sent by the relay as soon as it hears of it."""
     return Entry(at_us, "device_alarm", {"code": code, "text": text}, source="device")
 
 
 def bolus(
     at_us: int, kind: str, programmed_ul: float, duration_s: float, *, source: str = "clinic", **fields: Any
 ) -> Entry:
-    """A `bolus` event; further payload fields by name."""
+    """Make a `bolus` event; further payload fields by name."""
     payload = {"kind": kind, "programmed_ul": programmed_ul, "duration_s": duration_s, **fields}
     return Entry(at_us, "bolus", payload, source=source)
 
 
 def assessment(at_us: int, scale: str, score: float) -> Entry:
-    """An `assessment` event."""
+    """Make an `assessment` event."""
     return Entry(at_us, "assessment", {"scale": scale, "score": score})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,10 +10,11 @@ import numpy as np
 from ingest.simulation.case import PumpCase, Uplink, assemble
 from ingest.simulation.clinic import CourseBuilder
 from ingest.simulation.clock import DAY_US, SECOND_US, stream
-from ingest.simulation.designs import Design, draw_design, log_uniform
+from ingest.simulation.designs import Design, draw_design
 from ingest.simulation.effects import Effects
-from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError, Scene
+from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError
 from ingest.simulation.labels import Label
+from ingest.simulation.scene import Scene
 
 _FLEET: Final = -1  # index of the random stream that belongs to no single pump
 DEFAULT_MIX: Final = (

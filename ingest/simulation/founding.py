@@ -54,7 +54,7 @@ def rate_ul_h(dose_ug_day: float) -> float:
 
 
 def founding_case(plan: FoundingPlan) -> PumpCase:
-    """The pump with its whole course; it is filled at plan.fill_us = day 0."""
+    """Make the pump with its whole course; it is filled at plan.fill_us = day 0."""
     first = FIRST_UG_DAY if plan.rate_ug_day is None else plan.rate_ug_day
     design = Design(
         maker="founding",
@@ -111,7 +111,7 @@ def _refill_days(plan: FoundingPlan) -> tuple[int, ...]:
 
 
 def _entries(plan: FoundingPlan, design: Design) -> list[Entry]:
-    """Tests, implant, program, titration, infection, scores."""
+    """List tests, implant, program, titration, infection, scores."""
     zero_us = plan.fill_us
     upload_s = plan.uplink.upload_us / SECOND_US
     entries = [
@@ -133,8 +133,9 @@ def _entries(plan: FoundingPlan, design: Design) -> list[Entry]:
     ]
     if plan.rate_ug_day is None:
         entries.append(continuous(zero_us + days(SECOND_FROM_DAY), rate_ul_h(SECOND_UG_DAY)))
-    for day in _refill_days(plan):
-        entries.append(fill_entry(zero_us + days(day), RESERVOIR_ML, CONCENTRATION_UG_ML))
+    entries += [
+        fill_entry(zero_us + days(day), RESERVOIR_ML, CONCENTRATION_UG_ML) for day in _refill_days(plan)
+    ]
     if _long(plan):
         entries.append(continuous(zero_us + days(THIRD_FROM_DAY), rate_ul_h(THIRD_UG_DAY)))
     infection_us = zero_us + days(178)

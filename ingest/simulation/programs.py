@@ -41,7 +41,7 @@ class StepFlow:
         return np.where(inside, self.rates_ul_h[np.clip(segment, 0, self.rates_ul_h.size - 1)], 0.0)
 
     def refined(self, cuts_us: Sequence[int]) -> StepFlow:
-        """The same flow with further edges at those of `cuts_us` that lie inside."""
+        """Keep the same flow with further edges at those of `cuts_us` that lie inside."""
         first, last = int(self.edges_us[0]), int(self.edges_us[-1])
         inside = np.array([cut for cut in cuts_us if first < cut < last], dtype=np.int64)
         edges = np.union1d(self.edges_us, inside)
@@ -54,7 +54,7 @@ def local_minute(at_us: int, utc_offset_min: int) -> int:
 
 
 def _weekly_steps(fields: dict[str, Any], min_rate_ul_h: float) -> tuple[Times, Floats]:
-    """Starts in the local week and rates; the last step of a week lasts into the next one."""
+    """List starts in the local week and rates; the last step of a week lasts into the next one."""
     if fields["mode"] == "stopped":
         return np.zeros(1, np.int64), np.zeros(1)
     steps = fields["steps"] or [{"minute": 0, "rate_ul_h": min_rate_ul_h}]
@@ -132,7 +132,7 @@ def _base_flow(entries: Sequence[Entry], start_us: int, end_us: int, min_rate_ul
 
 
 def programmed_flow(entries: Sequence[Entry], start_us: int, end_us: int, min_rate_ul_h: float) -> StepFlow:
-    """What the pump was told to pump from start_us to end_us, priming and boluses included, in uL/h.
+    """Work out what the pump was told to pump from start_us to end_us, priming and boluses included, in uL/h.
 
     `entries` sorted by `Entry.order`. The rules are the contract's: a bridge replaces the program, a suspension cuts
     the program and any running bolus that does not state `delivered_ul`, a lumbar dose is no affair of the pump's.

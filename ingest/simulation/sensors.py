@@ -50,7 +50,7 @@ class SensorBank:
         self._posture_us, self._posture = self._draw_posture(span)
 
     def _draw_posture(self, span: Times) -> tuple[Times, Floats]:
-        """Changes of posture: 0 lying, about 0.6 sitting, about 1 standing; nights are spent lying."""
+        """Draw the changes of posture: 0 lying, about 0.6 sitting, about 1 standing; nights are spent lying."""
         length_us = int(span[1] - span[0]) + 2 * DAY_US
         count = 60 + length_us // (35 * MINUTE_US)
         lasting = np.maximum(self._rng.exponential(45 * MINUTE_US, count), 8 * MINUTE_US)
@@ -105,7 +105,7 @@ class SensorBank:
         return column if name == "stalled" else np.round(column, _DECIMALS[name])
 
     def _day(self, rows_us: Times) -> Floats:
-        """The rhythm of the day, -1 to 1, highest in the late afternoon of the pump's own clock."""
+        """Give the rhythm of the day, -1 to 1, highest in the late afternoon of the pump's own clock."""
         local = (rows_us + self._design.utc_offset_min * MINUTE_US) % DAY_US
         return np.sin(2 * math.pi * (local / DAY_US - 0.45))
 
@@ -192,7 +192,9 @@ class SensorBank:
     def _current(self, rows_us: Times, drive_ul_h: Floats, pressure_kpa: Floats) -> Floats:
         """Idle tenth, plus a part with the flow, plus the work against pressure; a standing rotor draws its own."""
         design = self._design
-        load = (drive_ul_h / design.rate_ul_h) * growth(self._effects.wear, rows_us)
+        speed = drive_ul_h / design.rate_ul_h
+        # Proportional near the set flow; a pump that primes a hundred times as fast does not draw a hundred times as much.
+        load = speed * 1.1 / (1.0 + 0.1 * speed) * growth(self._effects.wear, rows_us)
         load = (
             load
             * (1.0 + 0.004 * (pressure_kpa - design.body_kpa))

@@ -73,7 +73,7 @@ class Sender:
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def send_entry(self, entry: Entry) -> None:
-        """A single event; what a device says waits while its relay is silent."""
+        """Send a single event; what a device says waits while its relay is silent."""
         received_us, at_us = entry.at_us + entry.delay_us, entry.at_us
         if entry.source == "device":
             received_us = max(received_us, *(g.to_us + MINUTE_US for g in self._gaps(received_us)), 0)
@@ -81,7 +81,7 @@ class Sender:
         self.send(entry.kind, entry.source, at_us, received_us, dict(entry.fields))
 
     def send_frame(self, upload_us: int, rows_us: Times, columns: dict[str, Floats], backlog: int) -> None:
-        """A telemetry event of the rows, received when the relay gets through; now and then late, or twice."""
+        """Send a telemetry event of the rows, received when the relay gets through; now and then late, or twice."""
         uplink, luck = self._case.uplink, self._luck
         latency_us = round(uplink.latency_s * luck.lognormal(0.0, 0.8) * SECOND_US)
         late, doubled, how_late, how_doubled = luck.random(4)

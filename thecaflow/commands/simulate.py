@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -70,7 +71,7 @@ class Names(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """The names, in their order."""
+        """Split the text into names, in their order."""
         if isinstance(value, tuple):
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())
@@ -224,8 +225,6 @@ def _fleet(options: dict[str, Any]) -> simulator.FleetPlan:
         channels=options["channels"],
     )
     if options["makers"]:
-        from dataclasses import replace
-
         plan = replace(plan, makers=options["makers"])
     return plan
 
@@ -257,7 +256,7 @@ def _uplink(options: dict[str, Any], period_us: int, upload_us: int) -> simulato
 
 @contextmanager
 def _refusal() -> Iterator[None]:
-    """A file that can't be written is a wrong argument; a closed pipe is the reader's choice."""
+    """Report a file that can't be written: it is a wrong argument; a closed pipe is the reader's choice."""
     try:
         yield
     except BrokenPipeError:
@@ -268,7 +267,7 @@ def _refusal() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    """The output, compressed by its suffix, without a timestamp inside so that equal runs give equal files."""
+    """Open the output, compressed by its suffix, without a timestamp inside so that equal runs give equal files."""
     if path == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
