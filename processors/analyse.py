@@ -10,7 +10,6 @@ from msgspec import Struct
 from contract.facts import Fact, fact_sort_key
 from processors import fold as physics
 from processors import pump_state, timeline, uploads
-from processors.fold import WINDOW_PATIENCE_US
 from processors.pump_state import DAY_US
 from processors.timeline import Sighting
 
@@ -65,35 +64,12 @@ def _whole_pump(
 ) -> list[Fact]:
     items = until(timeline.arrange(settled, skews), horizon_us)
     folded = physics.fold(pump_state.begin(pump), items, window_us)
-    facts = folded.facts + physics.look_ahead(
+    ahead, _ = physics.look_ahead(
         folded.state, horizon_us, window_us, closed_before_us=horizon_us, open_window=True
     )
-    track, said = uploads.fold_uploads(
-        uploads.begin(pump), (one for one in settled if uploads.belongs(one) and uploads.order(one)[0] <= horizon_us)
-    )
-    return facts + list(said) + list(uploads.look_ahead(track, horizon_us))
-
-
-def believed(
-    pump: str, sightings: Iterable[Sighting], present_us: int, window_us: int = DAY_US
-) -> list[Fact]:
-    """What a live worker believes of one pump whose present is `present_us`, from its whole log (for `compare`)."""
-    counted, _ = timeline.unique(sightings)
-    settled, _, skews = timeline.settle(timeline.Clock(), counted)
-    folded = physics.fold(pump_state.begin(pump), timeline.arrange(settled, skews), window_us)
-    track, said = uploads.fold_uploads(uploads.begin(pump), settled)
-    facts = folded.facts + list(said) + provisional(folded.state, track, present_us, window_us)
-    return sorted(facts, key=fact_sort_key)
-
-
-def provisional(
-    state: pump_state.PumpState, track: uploads.UploadState, present_us: int, window_us: int = DAY_US
-) -> list[Fact]:
-    """Live facts beyond the last item: deadlines up to the present, and windows that silence or 48 h have closed."""
-    silent = uploads.silent_since_us(track, present_us) is not None
-    closed_us = present_us if silent else present_us - WINDOW_PATIENCE_US
-    facts = physics.look_ahead(state, present_us, window_us, closed_before_us=closed_us)
-    return facts + list(uploads.look_ahead(track, present_us))
+    heard = [one for one in uploads.uploads_of(settled) if one.place[0] <= horizon_us]
+    track, said = uploads.fold_uploads(uploads.begin(pump), heard)
+    return [*folded.facts, *ahead, *said, *uploads.look_ahead(track, horizon_us)[0]]
 
 
 def until(items: timeline.Items, horizon_us: int) -> timeline.Items:

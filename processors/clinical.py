@@ -114,7 +114,7 @@ def _filled(state: PumpState, event: ReservoirFilled, at_us: int) -> PumpState:
     clinic = replace(
         state.clinic, filled_us=at_us, concentration_before=None if np.isnan(before) else before
     )
-    return replace(state, clinic=clinic)
+    return replace(state, clinic=clinic, device_alarm_us=None, empty_us=(None, None, None))
 
 
 # ------------------------------------------------------------------------------------------------------ programs

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
 from contract.facts import Cause, Dose, Fact
-from kernels import ledger, step
+from kernels import dose, ledger, step
 from kernels import state as s
 from processors import alerts, clinical, forecasts, signals
 from processors.alerts import Condition, Response
@@ -37,12 +37,17 @@ WINDOW_PATIENCE_US: Final = 2 * DAY_US  # contract: a present 48 h past its end 
 
 
 class Folded(Struct, frozen=True, kw_only=True, eq=False):
-    """What a fold made. `at_last_row`: the state after its last row, None if it had none; `at_midnights`: states before
-    the first item of a new UTC day (checkpoints)."""
+    """What a fold made.
+
+    `at_last_row`: the state after its last row if an event follows it, with the number of facts until then; `has_rows`:
+    there was a row. `at_midnights`: states before the first item of a new UTC day (checkpoints). Whatever was due at the
+    time of such a state's head has fired before it.
+    """
 
     state: PumpState
     facts: list[Fact]
-    at_last_row: PumpState | None
+    has_rows: bool
+    at_last_row: tuple[PumpState, int] | None
     at_midnights: list[PumpState]
 
 
@@ -54,28 +59,43 @@ def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
         run.event(key, item)
     run.rows(items, len(items.rows_us))
     final = replace(run.state, head=max(items.last_key, state.head))
-    at_last_row = final if run.row_is_last else run.at_last_row
-    return Folded(state=final, facts=run.facts, at_last_row=at_last_row, at_midnights=run.at_midnights)
+    return Folded(
+        state=final,
+        facts=run.facts,
+        has_rows=len(items.rows_us) > 0,
+        at_last_row=None if run.row_is_last else run.at_last_row,
+        at_midnights=run.at_midnights,
+    )
 
 
 def look_ahead(
     state: PumpState, present_us: int, window_us: int = DAY_US, *, closed_before_us: int, open_window: bool = False
-) -> list[Fact]:
-    """Facts of the deadlines from the last item to `present_us`, if the last state goes on.
+) -> tuple[list[Fact], int]:
+    """(facts of the deadlines from the last item to `present_us` if the last state goes on, when there will be more).
 
     Windows that end at or before `closed_before_us` are written; with `open_window` also the unfinished one, up to
     `present_us`.
     """
+    unwritten_us = None if state.window is None else state.window.from_us + window_us
+    due_us = next_deadline_us(state, window_us)
+    if due_us > present_us and not open_window:
+        return [], due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
     run = _Run(state, window_us)
     run.fire(present_us + 1, closed_before_us)
     if open_window:
         run.finish(present_us)
-    return run.facts
+    if unwritten_us is not None and unwritten_us <= closed_before_us:
+        # This one is written, and so are those after it that end in time; the first that does not comes next.
+        unwritten_us += ((closed_before_us - unwritten_us) // window_us + 1) * window_us
+    due_us = next_deadline_us(run.state, window_us)
+    return run.facts, due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
 
 
-def next_look_us(state: PumpState) -> int:
-    """The earliest time at which `look_ahead` would say something new."""
+def next_deadline_us(state: PumpState, window_us: int = DAY_US) -> int:
+    """The next time at which something is judged or changes by itself."""
     due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us]
+    if state.window is not None:
+        due.append(state.window.from_us + window_us)
     return min((t for t in due if t is not None), default=_FOREVER)
 
 
@@ -86,7 +106,7 @@ class _Run:
         self.state = state.copy()
         self.window_us = window_us
         self.facts: list[Fact] = []
-        self.at_last_row: PumpState | None = None
+        self.at_last_row: tuple[PumpState, int] | None = None
         self.at_midnights: list[PumpState] = []
         self.row_is_last = False
         self._row = 0
@@ -136,14 +156,15 @@ class _Run:
         at_us = key[0]
         opens = isinstance(item, Settled) and clinical.delivers(item.event)
         if self.row_is_last:
-            self.at_last_row = self.state.copy()
+            self.fire(self.state.head[0] + 1, _FOREVER)
+            self.at_last_row = self.state.copy(), len(self.facts)
             self.row_is_last = False
         self._begin(at_us, opens=opens)
         self._advance(self.state, at_us)
         if isinstance(item, SkewChanged):
             self._observe(_skew(item, at_us))
         elif isinstance(item.event, AlertAck | AlertShelved):
-            self._respond(response_of(item))
+            self._respond(response_to(item.event, at_us, item.offset_us))
         elif isinstance(item.event, PumpExplanted):
             self._explant(at_us)
         elif not self.state.explanted:
@@ -153,13 +174,27 @@ class _Run:
         self.state = replace(self.state, head=key, received_us=newest_us)
 
     def _clinical(self, item: Settled, at_us: int) -> None:
-        self.state, conditions, forecast_due = clinical.apply(self.state, item)
+        before = self.state
+        suspended = float(before.x[s.SUSPENDED])
+        self.state, conditions, forecast_due = clinical.apply(before, item)
+        self._settle_jump(before.program, suspended, at_us)
         for condition in conditions:
             self._observe(replace(condition, received_us=item.event.received_us))
         if forecast_due and self.state.clinic.filled_us is not None:
             self._judge(self.state, at_us, write=True)
         elif self.state.clinic.filled_us is not None:
             self.state = replace(self.state, device_alarm_us=forecasts.device_alarm(self.state, at_us)[0])
+
+    def _settle_jump(self, before: Program, suspended: float, at_us: int) -> None:
+        """A pulse at this very moment was entered by the old program; the new one, which holds from now on, may differ."""
+        x, now = self.state.x, self.state.program
+        if before is now and suspended == x[s.SUSPENDED]:
+            return
+        owed_ul = dose.jump_ul(now.head, now.boluses, x[s.SUSPENDED], float(at_us)) - dose.jump_ul(
+            before.head, before.boluses, suspended, float(at_us)
+        )
+        if owed_ul != 0.0:
+            step.account(x, owed_ul, 0.0, 0.0, np.nan, False)  # noqa: FBT003
 
     def _explant(self, at_us: int) -> None:
         self.finish(at_us)
@@ -175,6 +210,7 @@ class _Run:
             return
         head_us = self.state.head[0]
         if head_us != NEVER_US and at_us // DAY_US != head_us // DAY_US:
+            self.fire(head_us + 1, _FOREVER)
             self.at_midnights.append(self.state.copy())
         self.fire(at_us, _FOREVER)
         if np.isnan(self.state.x[s.T_US]):
@@ -233,7 +269,7 @@ class _Run:
         """Forecast from the ledgers `at`; alerts judge it at midnights, crossings and clinical events only."""
         at = replace(at, book=self.state.book)
         forecast, at = forecasts.foresee(at, at_us)
-        self.state = replace(self.state, device_alarm_us=at.device_alarm_us)
+        self.state = replace(self.state, device_alarm_us=at.device_alarm_us, empty_us=at.empty_us)
         if write:
             self.facts.append(forecast)
         if alarms:
@@ -276,16 +312,14 @@ class _Run:
 _STOPPED: Final = Program(head=np.zeros(8), schedule=np.zeros((1, 2)), boluses=np.empty((0, 5)))
 
 
-def response_of(settled: Settled) -> Response:
-    """An acknowledgement or a shelving as the alert book takes it; `until` takes its event's clock offset."""
-    event = settled.event
-    assert isinstance(event, AlertAck | AlertShelved)
+def response_to(event: AlertAck | AlertShelved, at_us: int, offset_us: int) -> Response:
+    """An acknowledgement or a shelving as the alert book takes it at `at_us`; `until` takes its event's clock offset."""
     return Response(
-        at_us=settled.at_us,
-        received_us=settled.at_us if event.received_us is None else event.received_us,
+        at_us=at_us,
+        received_us=at_us if event.received_us is None else event.received_us,
         alert_id=event.alert_id,
         cause=event.cause,
-        until_us=event.until_us + settled.offset_us if isinstance(event, AlertShelved) else None,
+        until_us=event.until_us + offset_us if isinstance(event, AlertShelved) else None,
     )
 
 

@@ -30,20 +30,32 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     x = state.x
     ratio = np.empty(3)
     reservoir.ratio(x, ratio)
-    p05, p50, p95 = (_pumped_by(state, at_us, float(reservoir.needed_ul(x, 0.0, q))) for q in (0.05, 0.5, 0.95))
+    empty_us = empty_times(state, at_us)
     alarm_us, dry = device_alarm(state, at_us)
     due_us, reason = refill_due(state, at_us)
     forecast = Forecast(
         pump=state.pump,
         at_us=at_us,
         flow_ratio=FlowRatio(mean=float(ratio[0]), lo=float(ratio[1]), hi=float(ratio[2])),
-        empty_at=EmptyAt(p05_us=p05, p50_us=p50, p95_us=p95),
+        empty_at=EmptyAt(p05_us=empty_us[0], p50_us=empty_us[1], p95_us=empty_us[2]),
         device_alarm_at_us=alarm_us,
         dry_before_alarm=dry,
         refill_due_us=due_us,
         refill_due_reason=reason,
     )
-    return forecast, replace(state, device_alarm_us=alarm_us)
+    return forecast, replace(state, device_alarm_us=alarm_us, empty_us=empty_us)
+
+
+def empty_times(state: PumpState, at_us: int) -> tuple[int | None, ...]:
+    """When the reservoir is empty with probability 5, 50 and 95 %; one that is past stays where it was last seen ahead."""
+    times = []
+    for quantile, before_us in zip((0.05, 0.5, 0.95), state.empty_us, strict=True):
+        needed_ul = float(reservoir.needed_ul(state.x, 0.0, quantile))
+        if needed_ul <= 0.0 and before_us is not None:
+            times.append(min(before_us, at_us))
+        else:
+            times.append(_pumped_by(state, at_us, needed_ul))
+    return tuple(times)
 
 
 def _pumped_by(state: PumpState, at_us: int, volume_ul: float) -> int | None:
@@ -170,11 +182,9 @@ def _level(state: PumpState, forecast: Forecast, cause: Cause, level_ul: float) 
     text = (
         "The reservoir is empty by the estimated delivery: no drug is delivered. Refill, and watch for withdrawal."
         if empty
-        else f"The reservoir holds about {volume_ul / 1000.0:.3g} mL, at or below the alarm level."
+        else f"The reservoir holds about {max(volume_ul, 0.0) / 1000.0:.2f} mL, at or below the alarm level."
     )
     p05, p95 = forecast.empty_at.p05_us, forecast.empty_at.p95_us
-    if empty:  # harm counts from the moment it ran dry, not from the latest look
-        p05 = p95 = state.book.alerts[cause].since_us if is_on(state.book, cause) else at_us
     return Condition(
         cause=cause,
         at_us=at_us,

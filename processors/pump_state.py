@@ -70,6 +70,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     midnight_us: int | None = None
     crossing_us: int | None = None
     device_alarm_us: int | None = None
+    empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     received_us: int = NEVER_US
     explanted: bool = False
 

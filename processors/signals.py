@@ -32,7 +32,7 @@ def _evidence(state: PumpState, **slots: int) -> dict[str, float]:
 def _stall(state: PumpState, level: int, at_us: int) -> Condition:
     if state.clinic.device_stall:
         level = 2  # the device says so too, until it reports its recovery
-    onset_us = _onset(float(state.x[s.STALL_ONSET_US]), at_us)
+    onset_us = _onset(float(state.x[s.DRV_ONSET_US]), at_us)
     return stall_condition(state, at_us, level, onset_us, {})
 
 
@@ -40,12 +40,12 @@ def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
     """High: flow is stopping and a bolus is being stored; pending while the test still runs."""
     if level == 0:
         return Condition(cause=Cause.OCCLUSION, at_us=at_us, level=0)
-    onset_us = _onset(float(state.x[s.OCCLUSION_ONSET_US]), at_us)
+    onset_us = _onset(float(state.x[s.OCC_ONSET_US]), at_us)
     evidence = _evidence(
         state,
-        slope_kpa_h=s.OCCLUSION_SLOPE_KPA_H,
-        baseline_kpa=s.OCCLUSION_BASELINE_KPA,
-        score=s.OCCLUSION_SCORE,
+        slope_kpa_h=s.OCC_SLOPE_KPA_H,
+        baseline_kpa=s.OCC_BASE_KPA,
+        score=s.OCC_SCORE,
     )
     return Condition(
         cause=Cause.OCCLUSION,

@@ -31,7 +31,7 @@ from contract.events import (
 
 SKEW_US: Final = 60_000_000
 NEVER_US: Final = -(2**62)
-_LATEST_US: Final = 2**62
+LATEST_US: Final = 2**62
 SOURCES: Final = ("device", "clinic", "system")  # as kernels.ledger numbers them
 _ROWS_RANK: Final = 4
 _RANKS: Final[dict[type, int]] = {PumpRegistered: 0, ReservoirFilled: 1, ProgramSet: 2}
@@ -53,7 +53,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one pump's clocks after the events with `seq` up to `max_seq`.
 
     `offset_us`, `latest_rows_us`, `latest_single_us`: of the device's numbered log. `max_raw_us`: newest raw row time of
-    any source, beyond which no row can be a repeat. `skewed`: whether `clock_skew` is on.
+    any source, beyond which no row can be a repeat. `skewed`: whether `clock_skew` is on. `moved`: some offset was not 0.
     """
 
     max_seq: int = -1
@@ -62,6 +62,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     latest_single_us: int = NEVER_US
     max_raw_us: int = NEVER_US
     skewed: bool = False
+    moved: bool = False
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -111,7 +112,7 @@ class Items(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 def received_order_us(event: PumpEvent) -> int:
     """When it was received, an unknown time counting as later than any."""
-    return _LATEST_US if event.received_us is None else event.received_us
+    return LATEST_US if event.received_us is None else event.received_us
 
 
 def unique(sightings: Iterable[Sighting]) -> tuple[list[Sighting], list[Sighting]]:
@@ -138,7 +139,11 @@ def unique(sightings: Iterable[Sighting]) -> tuple[list[Sighting], list[Sighting
 
 def _precedes(one: Sighting, other: Sighting) -> bool:
     first, second = received_order_us(one.event), received_order_us(other.event)
-    return first < second or (first == second and canonical_json(one.raw) < canonical_json(other.raw))
+    return first < second or (first == second and _canonical(one) < _canonical(other))
+
+
+def _canonical(seen: Sighting) -> bytes:
+    return canonical_json(seen.event, seen.raw)
 
 
 # ------------------------------------------------------------------------------------------------------- clocks
@@ -213,6 +218,7 @@ def _after(clock: Clock, event: PumpEvent, raw_us: NDArray[np.int64], offset_us:
         offset_us=offset_us,
         latest_rows_us=rows_us,
         latest_single_us=single_us,
+        moved=clock.moved or offset_us != 0,
     )
 
 

@@ -12,8 +12,8 @@ from contract.events import AlertAck, AlertShelved, PumpExplanted, PumpRegistere
 from contract.facts import Alert, Cause, Priority
 from processors import alerts
 from processors.alerts import Book, Condition
-from processors.fold import response_of
-from processors.timeline import NEVER_US, Settled
+from processors.fold import response_to
+from processors.timeline import LATEST_US, NEVER_US, Settled
 
 _MINUTE_US: Final = 60_000_000
 _HOUR_US: Final = 60 * _MINUTE_US
@@ -43,37 +43,46 @@ def begin(pump: str) -> UploadState:
     return UploadState(book=Book(pump=pump))
 
 
-def belongs(settled: Settled) -> bool:
-    """Whether the upload track looks at such an event at all."""
-    return isinstance(settled.event, Telemetry | PumpRegistered | PumpExplanted | AlertAck | AlertShelved)
+class Upload(Struct, frozen=True, kw_only=True):
+    """An item of the track. `place`: received (else corrected) time and id; `event`: None for telemetry."""
+
+    place: tuple[int, str]
+    event: PumpRegistered | PumpExplanted | AlertAck | AlertShelved | None
+    offset_us: int = 0
 
 
-def order(settled: Settled) -> tuple[int, str]:
-    """Place on the track: when it was received, else its corrected time."""
+def upload_of(settled: Settled) -> Upload | None:
+    """The item that an event is on this track; None if the track does not look at it."""
     event = settled.event
-    if event.received_us is not None:
-        return event.received_us, event.id
-    return (int(settled.rows_us[-1]) if len(settled.rows_us) else settled.at_us), event.id
+    if not isinstance(event, Telemetry | PumpRegistered | PumpExplanted | AlertAck | AlertShelved):
+        return None
+    placed_us = event.received_us
+    if placed_us is None:
+        placed_us = int(settled.rows_us[-1]) if len(settled.rows_us) else settled.at_us
+    kept = None if isinstance(event, Telemetry) else event
+    return Upload(place=(placed_us, event.id), event=kept, offset_us=settled.offset_us)
 
 
-def fold_uploads(state: UploadState, settled: Iterable[Settled]) -> tuple[UploadState, list[Alert]]:
-    """Move the track over events later than `state.head`."""
+def uploads_of(settled: Iterable[Settled]) -> list[Upload]:
+    """The items of these events in the track's order."""
+    found = (upload_of(one) for one in settled)
+    return sorted((one for one in found if one is not None), key=lambda one: one.place)
+
+
+def fold_uploads(state: UploadState, uploads: Iterable[Upload]) -> tuple[UploadState, list[Alert]]:
+    """Move the track over items in order, all later than `state.head`."""
     facts: list[Alert] = []
-    for one in sorted((one for one in settled if belongs(one)), key=order):
+    for one in uploads:
         state, said = _take(state, one)
         facts += said
     return state, facts
 
 
-def look_ahead(state: UploadState, present_us: int) -> list[Alert]:
-    """What the silence until `present_us` shows."""
-    return _fire(state, present_us + 1)[1]
-
-
-def next_look_us(state: UploadState) -> int | None:
-    """The earliest time at which `look_ahead` would say something new."""
-    times = [alerts.next_deadline_us(state.book), _deadline_us(state)]
-    return min((t for t in times if t is not None), default=None)
+def look_ahead(state: UploadState, present_us: int) -> tuple[list[Alert], int]:
+    """(what the silence until `present_us` shows, when there will be more)."""
+    ahead, facts = _fire(state, present_us + 1)
+    times = [alerts.next_deadline_us(ahead.book), _deadline_us(ahead)]
+    return facts, min((t for t in times if t is not None), default=LATEST_US)
 
 
 def silent_since_us(state: UploadState, present_us: int) -> int | None:
@@ -124,10 +133,10 @@ def _step(state: UploadState, at_us: int, condition: Condition) -> tuple[UploadS
     return replace(state, book=book), earlier + lines
 
 
-def _take(state: UploadState, one: Settled) -> tuple[UploadState, list[Alert]]:
-    (at_us, _), event = order(one), one.event
+def _take(state: UploadState, one: Upload) -> tuple[UploadState, list[Alert]]:
+    at_us, event = one.place[0], one.event
     if state.explanted:
-        return replace(state, head=order(one)), []
+        return replace(state, head=one.place), []
     state, facts = _fire(state, at_us)
     match event:
         case PumpRegistered():
@@ -138,12 +147,12 @@ def _take(state: UploadState, one: Settled) -> tuple[UploadState, list[Alert]]:
             state, facts = replace(state, book=book, explanted=True), facts + lines
         case AlertAck() | AlertShelved():
             if event.alert_id is not None or event.cause is Cause.TELEMETRY_SILENT:
-                book, lines = alerts.respond(state.book, replace(response_of(one), at_us=at_us))
+                book, lines = alerts.respond(state.book, response_to(event, at_us, one.offset_us))
                 state, facts = replace(state, book=book), facts + lines
         case _:
             state, lines = _heard(state, at_us)
             facts = facts + lines
-    return replace(state, head=order(one)), facts
+    return replace(state, head=one.place), facts
 
 
 def _heard(state: UploadState, at_us: int) -> tuple[UploadState, list[Alert]]:
