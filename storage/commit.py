@@ -43,8 +43,8 @@ _QUARANTINE_COLUMNS: Final = (
 async def commit(connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
     """Write a batch's changes in one transaction; return False, writing nothing, if the partition has another owner.
 
-    Raises InconsistentChangesError where a replaced event or superseded fact is not stored as such, UnreachableError
-    where a frozen worker held the partition (it has been ended: try again), asyncpg's errors as they come.
+    Raises InconsistentChangesError where a replaced event or superseded fact is not stored as such, or a new one is
+    stored already; UnreachableError where a frozen worker held the partition (it has been ended: try again), asyncpg's errors as they come.
     """
     try:
         async with connection.transaction():
@@ -62,6 +62,10 @@ async def commit(connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC) 
             f"partition {changes.partition} was held for {LOCK_TIMEOUT_MS} ms by a commit that does not move; "
             "it has been ended: try again"
         ) from held
+    except asyncpg.UniqueViolationError as twice:
+        raise InconsistentChangesError(
+            f"partition {changes.partition} from offset {changes.expected_offset}: {twice} ({twice.detail})"
+        ) from twice
     return True
 
 

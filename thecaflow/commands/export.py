@@ -9,6 +9,7 @@ from contract.codec import wire_to_json
 from contract.errors import InvalidTimeError
 from contract.times import parse_rfc3339
 from storage import log, pool
+from storage.migrate import require_current
 from thecaflow.settings import Settings
 
 
@@ -38,6 +39,7 @@ def _until_us(until: str | None) -> int | None:
 async def _export(settings: Settings, pump: str | None, until_us: int | None) -> None:
     write = sys.stdout.buffer.write
     async with pool.single(settings) as connection:
+        await require_current(connection)
         async for wire in log.export(connection, pump, until_us):
             write(wire_to_json(wire) + b"\n")
     sys.stdout.buffer.flush()
