@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from kernels.borrow import borrow
 from kernels.state import (
     COUNT_UL,
     COUNT_US,
@@ -56,6 +57,7 @@ def reset(x: NDArray[np.float64]) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def add(x: NDArray[np.float64], slot: int, amount: float) -> None:
     """Add to the ledger at `slot` (sum, compensation) by Neumaier's sum (ZAMM 54:39, 1974)."""
+    x = borrow(x)
     before = x[slot]
     after = before + amount
     if abs(before) >= abs(amount):
@@ -68,6 +70,7 @@ def add(x: NDArray[np.float64], slot: int, amount: float) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def total(x: NDArray[np.float64], slot: int) -> float:
     """Read the ledger at `slot`."""
+    x = borrow(x)
     held: float = x[slot] + x[slot + 1]
     return held
 
@@ -100,6 +103,7 @@ def _counted_ul(
     x: NDArray[np.float64], base: int, t_us: float, delivered_ul: float, max_rate_ul_h: float, wrap_ul: float
 ) -> float:
     """Judge a counter reading: the volume since the last accepted one, and accept it; NaN if it says nothing."""
+    x = borrow(x)
     count_ul = x[base + COUNT_UL]
     if delivered_ul >= count_ul:
         difference_ul = delivered_ul - count_ul
@@ -131,6 +135,7 @@ def _counted_ul(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _flow_ul(x: NDArray[np.float64], base: int, t_us: float) -> float:
     """Integrate the last flow reading since the last row; NaN if there is none or it no longer holds."""
+    x = borrow(x)
     flow_ul_h = x[base + HELD_FLOW_UL_H]
     if np.isnan(flow_ul_h):
         return np.nan
@@ -153,6 +158,7 @@ def cover(x: NDArray[np.float64], t_us: float) -> None:
 
     The time after a row counts as covered until HOLD_PERIODS usual periods of its source are over, by any source.
     """
+    x = borrow(x)
     since_us = x[COVER_US]
     if not t_us > since_us:
         return
@@ -169,6 +175,7 @@ def cover(x: NDArray[np.float64], t_us: float) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _learn_period(x: NDArray[np.float64], base: int, interval_us: float) -> None:
     """Take one more row interval into the usual period: the lower median of the last three."""
+    x = borrow(x)
     first, second = x[base + INTERVAL_US], x[base + INTERVAL_US + 1]
     x[base + INTERVAL_US + 2] = second
     x[base + INTERVAL_US + 1] = first
@@ -202,6 +209,7 @@ def sensed_ul(
     A counter that falls and neither wraps nor restarts is held: nothing counts until the old reading is reached again, or
     from 24 h after the fall on, from the value that it fell to.
     """
+    x = borrow(x)
     base = DOSE_SOURCES + source * SOURCE_SIZE
     row_us = x[base + ROW_US]
     interval_us = t_us - row_us
@@ -281,26 +289,10 @@ def _pop(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def displace_ug(
-    x: NDArray[np.float64], dead_volume_ul: float, volume_ul: float, concentration_ug_ml: float
+def _displace_ug(
+    x: NDArray[np.float64], dead_ul: float, volume_ul: float, concentration_ug_ml: float
 ) -> float:
-    """Drug that leaves the tip, ug, when `volume_ul` of the reservoir's concentration enters the tubing: plug flow.
-
-    Unknown dead volume = 0. A dead volume that is not yet full (it became known later, or grew) holds the concentration of
-    the fluid at its tip, else the one that enters. Where it became smaller, the excess leaves with the next volume.
-    Volume not above 0 moves nothing; unknown concentration gives NaN and moves nothing.
-    """
-    if not volume_ul > 0.0:
-        return 0.0
-    if np.isnan(concentration_ug_ml):
-        return np.nan
-    dead_ul = dead_volume_ul if dead_volume_ul > 0.0 else 0.0  # noqa: FURB136 - 0 for NaN
-    if (
-        x[PLUGS] == dead_ul
-        and x[PLUGS + 2] == 0.0
-        and (x[PLUGS + 1] == concentration_ug_ml or dead_ul == 0.0)
-    ):
-        return volume_ul * concentration_ug_ml / 1000.0
+    """Move plugs: `displace_ug` where more than one concentration, or a new dead volume, makes it needed."""
     held_ul = 0.0
     for plug in range(MAX_PLUGS):
         held_ul += x[PLUGS + 2 * plug]
@@ -327,3 +319,28 @@ def displace_ug(
     if kept_ul > 0.0:
         _push(x, kept_ul, concentration_ug_ml)
     return drug_ug / 1000.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def displace_ug(
+    x: NDArray[np.float64], dead_volume_ul: float, volume_ul: float, concentration_ug_ml: float
+) -> float:
+    """Drug that leaves the tip, ug, when `volume_ul` of the reservoir's concentration enters the tubing: plug flow.
+
+    Unknown dead volume = 0. A dead volume that is not yet full (it became known later, or grew) holds the concentration of
+    the fluid at its tip, else the one that enters. Where it became smaller, the excess leaves with the next volume.
+    Volume not above 0 moves nothing; unknown concentration gives NaN and moves nothing.
+    """
+    x = borrow(x)
+    if not volume_ul > 0.0:
+        return 0.0
+    if np.isnan(concentration_ug_ml):
+        return np.nan
+    dead_ul = dead_volume_ul if dead_volume_ul > 0.0 else 0.0  # noqa: FURB136 - 0 for NaN
+    if (
+        x[PLUGS] == dead_ul
+        and x[PLUGS + 2] == 0.0
+        and (x[PLUGS + 1] == concentration_ug_ml or dead_ul == 0.0)
+    ):
+        return volume_ul * concentration_ug_ml / 1000.0
+    return _displace_ug(x, dead_ul, volume_ul, concentration_ug_ml)
