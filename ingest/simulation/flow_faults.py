@@ -20,6 +20,7 @@ RUNS_OUT: Final = (
     "refill_due",
     "device_disagrees",
     "overdose_risk",
+    "under_delivery",
     "starvation",
 )
 _SEALED_KPA: Final = 1e7  # the pressure that would press the set flow through a full block

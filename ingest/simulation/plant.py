@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ingest.simulation.clock import HOUR_US
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, factor
 from ingest.simulation.programs import Floats, StepFlow, Times
+
+_NOTHING: Final = 1e-7  # share of a filling
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class Plant:
         cycle = np.searchsorted(self.fill_us, times_us, side="right") - 1
         known = np.maximum(cycle, 0)
         left = self.fill_ul[known] - (self.pumped_at(times_us) - self.fill_pumped_ul[known])
-        return np.where(cycle >= 0, np.maximum(left, 0.0), 0.0)
+        # Dryness is cut to the microsecond, so what rounding leaves in the reservoir is nothing.
+        left = np.where(left < _NOTHING * self.fill_ul[known], 0.0, left)
+        return np.where(cycle >= 0, left, 0.0)
 
 
 def run_plant(programmed: StepFlow, design: Design, effects: Effects, fills: Sequence[Fill]) -> Plant:
