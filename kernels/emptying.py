@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
-from kernels.stroke import RATIO_PRIOR, Z95, encoder_ratio, joined
+from kernels.stroke import Z95, encoder_ratio, joined
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -29,11 +29,10 @@ def _ratio_moments(x: NDArray[np.float64]) -> tuple[float, float, float, float, 
     """(V, r, Var V, Cov(V, r), Var r) of r = e k; e's variance is that of two roundings to a count."""
     v, k, vv, vk, kk = joined(x)
     e = encoder_ratio(x)
-    prior = x[st.RESERVOIR_ML] * 1000.0 * RATIO_PRIOR
-    below = x[st.RES_E_PROGRAMMED_UL] + (max(0.0, prior))
+    below = x[st.RES_E_PROGRAMMED_UL]
     count_ul = x[st.ENCODER_UL_PER_COUNT]
     ee = 0.0
-    if count_ul > 0.0 and below > 0.0 and x[st.RES_E_PROGRAMMED_UL] > 0.0:
+    if count_ul > 0.0 and below > 0.0:
         ee = count_ul * count_ul / (6.0 * below * below)
     return v, e * k, vv, e * vk, e * e * kk + k * k * ee
 

@@ -20,6 +20,7 @@ WALK_SD: Final = 0.005  # of k, a reservoir delivered; [S] +1 % cumulative over 
 FLOW_SD: Final = 0.03  # calibration of a flow sensor, relative [P]
 RATIO_MEMORY: Final = 0.05  # of the reservoir: memory of e (1 mL of 20 mL: ten days at 0.1 mL/day) [P]
 RATIO_PRIOR: Final = 0.001  # of the reservoir counted as e = 1 before anything was sensed [P]
+FLOW_DOUBT: Final = 1e-4  # of the reservoir: counted volume by which flow beside a counter means nothing [P]
 RATIO_MEMORY_ROWS: Final = 1024.0  # memory of e where the reservoir is unknown [P]
 HUBER_Z: Final = 2.5  # innovations beyond pull no harder than this
 FLOW_SOURCE: Final = 1.0
@@ -57,7 +58,7 @@ def joined(x: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
         kk = prior
     counted_ul = x[st.RES_FLOW_COUNTED_UL]
     if counted_ul > 0.0 and x[st.RES_SOURCE] == COUNTER_SOURCE:
-        doubt = x[st.RESERVOIR_ML] * 1000.0 * RATIO_PRIOR / counted_ul  # while little was counted
+        doubt = x[st.RESERVOIR_ML] * 1000.0 * FLOW_DOUBT / counted_ul  # while little was counted
         s = kk + FLOW_SD * FLOW_SD
         if doubt > 0.0:
             s += doubt * doubt
@@ -73,18 +74,19 @@ def joined(x: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
 @njit(cache=True, nogil=True, error_model="numpy")
 def encoder_ratio(x: NDArray[np.float64]) -> float:
     """E = sensed / programmed, recent and volume-weighted; 1 before anything was sensed."""
-    prior = x[st.RESERVOIR_ML] * 1000.0 * RATIO_PRIOR
-    if not prior > 0.0:
-        prior = 0.0
-    below = x[st.RES_E_PROGRAMMED_UL] + prior
-    if not below > 0.0:
-        return 1.0
-    return (x[st.RES_E_SENSED_UL] + prior) / below
+    below = x[st.RES_E_PROGRAMMED_UL]
+    return x[st.RES_E_SENSED_UL] / below if below > 0.0 else 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sense_ratio(x: NDArray[np.float64], sensed_ul: float, programmed_ul: float) -> None:
     """Take one pair into e; older pairs fade with the programmed volume."""
+    if not x[st.RES_E_PROGRAMMED_UL] > 0.0:
+        prior = x[st.RESERVOIR_ML] * 1000.0 * RATIO_PRIOR
+        if prior > 0.0:
+            x[st.RES_E_SENSED_UL] = x[st.RES_E_PROGRAMMED_UL] = prior
+        elif not programmed_ul > 0.0:
+            return  # no scale and no program: nothing to compare with
     memory = x[st.RESERVOIR_ML] * 1000.0 * RATIO_MEMORY
     keep = math.exp(-programmed_ul / memory) if memory > 0.0 else 1.0 - 1.0 / RATIO_MEMORY_ROWS
     x[st.RES_E_SENSED_UL] = keep * x[st.RES_E_SENSED_UL] + sensed_ul
