@@ -180,7 +180,7 @@ def _close_part(x: NDArray[np.float64]) -> None:
     x[st.OCC_FLOW_TOP_UL_H] = seen + 0.5 * (flow - seen) if flow > seen else max(flow, 0.9 * seen)
     inlet, inlet_top = x[st.OCC_PART_INLET_KPA], x[st.OCC_INLET_TOP_KPA]
     if not np.isnan(inlet):
-        x[st.OCC_INLET_TOP_KPA] = inlet if not inlet_top > inlet else inlet_top + 0.125 * (inlet - inlet_top)
+        x[st.OCC_INLET_TOP_KPA] = inlet if np.isnan(inlet_top) else inlet_top + 0.125 * (inlet - inlet_top)
     _drop_part(x)
     if n >= RING // 2:
         _envelope(x)
@@ -332,8 +332,8 @@ def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: fl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_lost: int) -> bool:
-    """Whether the excursion has the height and the shape of an occlusion."""
+def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_lost: int) -> float:
+    """Rows for which this row counts towards the on-delay: a ramp has been seen for several already, a jump has not."""
     base, top, threshold = (
         x[st.OCC_BASE_KPA],
         x[st.OCC_TOP_KPA] + allow_kpa,
@@ -341,9 +341,9 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     )
     x[st.OCC_SCORE] = (low_kpa - _jumps(x, low_kpa) - top) / (threshold - top)
     if low_kpa <= threshold:
-        return False
+        return 0.0
     if x[st.OCC_SCORE] > SHAPE:
-        return True
+        return HOLD_ROWS
     quantum = x[st.OCC_QUANTUM_KPA]
     reference = x[st.OCC_ROUGH_REF_KPA2]
     smooth = (
@@ -355,7 +355,7 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     flat = FLAT_KNOWN if known else FLAT_YOUNG
     if smooth or sensed_lost == 1:
         flat *= LOST_SHARE
-    return bool(low_kpa - base > flat * (threshold - base))
+    return 1.0 if low_kpa - base > flat * (threshold - base) else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -427,7 +427,7 @@ def occlusion_row(
     if flow_ul_h == 0.0:
         return level
     allow_kpa = _allow(x, flow_ul_h)
-    due = False
+    due = 0.0
     if x[st.OCC_READY] == 1.0:
         top_kpa = x[st.OCC_TOP_KPA] + allow_kpa
         if low_kpa > top_kpa:
@@ -440,9 +440,9 @@ def occlusion_row(
                 _profile_close(x)
             else:
                 _profile_add(x, t_us, low_kpa, before_kpa, top_kpa)
-    if due:
+    if due > 0.0:
         _evidence(x, t_us, low_kpa, flow_ul_h)
-        x[st.OCC_HOLD] += 1.0
+        x[st.OCC_HOLD] += due
         level = 2 if x[st.OCC_HOLD] >= HOLD_ROWS else 1
         if level == 2:
             x[st.OCC_HOLD] = 0.0
@@ -454,3 +454,20 @@ def occlusion_row(
         _learn(x, low_kpa, step_kpa, inlet_kpa)
     x[st.OCC_LEVEL] = level
     return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def occlusion_rows(
+    x: NDArray[np.float64],
+    t_us: NDArray[np.float64],
+    pressure_kpa: NDArray[np.float64],
+    inlet_kpa: NDArray[np.float64],
+    programmed_ul_h: NDArray[np.float64],
+    sensed_ul_h: NDArray[np.float64],
+    levels: NDArray[np.float64],
+) -> None:
+    """`occlusion_row` over columns of equal length, float64[n]; `levels` is filled. For benches and tests."""
+    for k in range(t_us.size):
+        levels[k] = occlusion_row(
+            x, t_us[k], pressure_kpa[k], inlet_kpa[k], programmed_ul_h[k], sensed_ul_h[k]
+        )

@@ -1,0 +1,261 @@
+"""The occlusion detector written slowly, with lists and words instead of slots; see kernels/occlusion.py."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from dataclasses import dataclass, field
+
+HOUR_US = 3.6e9
+K = {6: 12.2, 7: 9.91, 8: 8.69, 9: 7.91, 10: 7.37, 11: 6.96, 12: 6.68}
+
+
+@dataclass
+class Part:
+    """A period of healthy rows."""
+
+    lows: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    flows: list[float] = field(default_factory=list)
+    inlets: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Excursion:
+    """The way of the pressure since it left the envelope."""
+
+    profile: list[float]
+    stride: int = 1
+    open_rows: list[float] = field(default_factory=list)
+    rows: int = 0
+    below: int = 0
+
+    def add(self, low: float) -> None:
+        self.rows += 1
+        self.open_rows.append(low)
+        if len(self.open_rows) < self.stride:
+            return
+        self.profile.append(sum(self.open_rows) / len(self.open_rows))
+        self.open_rows = []
+        if len(self.profile) == 11:
+            before, rest = self.profile[0], self.profile[1:]
+            self.profile = [before] + [0.5 * (a + b) for a, b in zip(rest[::2], rest[1::2], strict=True)]
+            self.stride *= 2
+
+    def without_jumps(self, low: float) -> float:
+        path = [*self.profile, low]
+        rises = [b - a for a, b in itertools.pairwise(path)]
+        spans = [(rises[i], i, 1) for i in range(len(rises))]
+        if self.stride > 1:
+            spans += [(rises[i + 1] + rises[i], i, 2) for i in range(len(rises) - 1)]
+        first, at, width = max(spans, key=lambda span: span[0])
+        if first <= 0.0:
+            first, at, width = 0.0, -2, 1
+        second = max([0.0] + [r for i, r in enumerate(rises) if not at <= i < at + width])
+        falls = 0.0
+        for rise in rises:
+            falls -= min(rise, 0.0)
+        return low - (first + second + falls)
+
+
+class NaiveOcclusion:
+    """One pump's detector."""
+
+    def __init__(self) -> None:
+        self.level, self.hold, self.peak = 0, 0, 0.0
+        self.last: tuple[float, float] | None = None
+        self.last_low: float | None = None
+        self.period_us = math.nan
+        self.quantum = math.inf
+        self.same, self.habit = 0, 0
+        self.part, self.part_rows = Part(), 16
+        self.maxima: list[float] = []
+        self.means: list[float] = []
+        self.ready = False
+        self.base = self.top = self.threshold = math.nan
+        self.rough, self.rough_ref = 0.0, 0.0
+        self.flow_top, self.flow_last, self.allow = 0.0, 0.0, 0.0
+        self.inlet_top = math.nan
+        self.sensed: list[float] | None = None  # mean, deviation, now
+        self.programmed_before = False
+        self.out: Excursion | None = None
+
+    @property
+    def day_known(self) -> bool:
+        return self.part_rows * self.period_us >= 24 * HOUR_US
+
+    def row(self, t_us: float, pressure: float, inlet: float, programmed: float, sensed: float) -> int:
+        if not math.isfinite(pressure):
+            return self.level
+        last, self.last = self.last, (t_us, pressure)
+        if last is None:
+            return self.level
+        gap = t_us - last[0]
+        if self.period_us > 0:
+            self.period_us += (min(gap, 4 * self.period_us) - self.period_us) / 64
+        else:
+            self.period_us = gap
+        step = pressure - last[1]
+        if self._stuck(step) and (self.day_known or self.level > 0):
+            return self.level
+        self.rough += (step * step - self.rough) / 16
+        lost = self._sensed_lost(programmed, sensed)
+        flow = self._flow(programmed, sensed)
+        common = inlet - self.inlet_top if math.isfinite(inlet) and inlet > self.inlet_top else 0.0
+        if self.level == 2:
+            return self._wait_for_recovery(max(pressure, last[1]))
+        low = min(pressure, last[1]) - common
+        before = low if self.last_low is None else self.last_low
+        self.last_low = low
+        if flow == 0:
+            return self.level
+        self._allow_for(flow)
+        due = self._due(low, lost=lost) if self._excursion(low, before) else 0
+        if due:
+            self.hold += due
+            self.level = 2 if self.hold >= 2 else 1
+            if self.level == 2:
+                self.hold, self.peak, self.part = 0, low - self.base, Part()
+        else:
+            self.hold, self.level = 0, 0
+            self._learn(low, step, inlet)
+        return self.level
+
+    def _stuck(self, step: float) -> bool:
+        bound = 2 * self.habit + 8
+        if step == 0:
+            self.same += 1
+            return self.same > bound
+        self.quantum = min(self.quantum, abs(step))
+        if self.same > self.habit and self.level == 0:
+            self.habit = min(self.same, bound)
+        self.same = 0
+        return False
+
+    def _sensed_lost(self, programmed: float, sensed: float) -> bool:
+        share = sensed / programmed if programmed > 0 else sensed
+        if not math.isfinite(share):
+            return False
+        if self.sensed is None:
+            self.sensed = [share, abs(share), share]
+            return False
+        mean, dev, now = self.sensed
+        now += 0.25 * (share - now)
+        if self.level == 0 and self.out is None:
+            off = min(max(share - mean, -4 * dev), 4 * dev)
+            self.sensed = [mean + off / 64, dev + (abs(off) - dev) / 64, now]
+        else:
+            self.sensed = [mean, dev, now]
+        return self.ready and now < mean - 6 * self.sensed[1]
+
+    def _flow(self, programmed: float, sensed: float) -> float:
+        if programmed > 0:
+            self.programmed_before = True
+            return programmed
+        if sensed > 0:
+            return sensed
+        return 0.0 if programmed == 0 and self.programmed_before else math.nan
+
+    def _wait_for_recovery(self, high: float) -> int:
+        over = high - self.base
+        self.peak = max(self.peak, over)
+        back = over < 0.5 * (self.threshold - self.base) or over < 0.25 * self.peak
+        self.hold = self.hold + 1 if back else 0
+        if self.hold > 2:
+            self.level, self.hold, self.out = 0, 0, None
+        return self.level
+
+    def _allow_for(self, flow: float) -> None:
+        if flow > 0:
+            self.part.flows.append(min(flow, self.flow_last))
+            self.flow_last = flow
+            if self.flow_top == 0:
+                self.flow_top = flow
+        self.allow *= 0.9375
+        if self.allow < 1e-6 * (self.threshold - self.base):
+            self.allow = 0.0
+        if flow > 1.05 * self.flow_top:
+            ratio = flow / self.flow_top
+            lift = max(abs(self.base), abs(self.top)) * (ratio * ratio - 1)
+            self.allow = max(self.allow, lift)
+
+    def _excursion(self, low: float, before: float) -> bool:
+        if not self.ready:
+            return False
+        top = self.top + self.allow
+        if low > top:
+            if self.out is None:
+                self.out = Excursion([min(before, top)])
+            self.out.below = 0
+            self.out.add(low)
+            return True
+        if self.out is not None:
+            self.out.below += 1
+            if self.out.below > 3 + 0.25 * self.out.rows:
+                self.out = None
+            else:
+                self.out.add(low)
+        return False
+
+    def _due(self, low: float, *, lost: bool) -> int:
+        assert self.out is not None
+        top, threshold = self.top + self.allow, self.threshold + self.allow
+        if low <= threshold:
+            return 0
+        if (self.out.without_jumps(low) - top) / (threshold - top) > 0.5:
+            return 2
+        smooth = (
+            self.rough < self.rough_ref / 16 and self.rough_ref > 4 * self.quantum**2 and self.out.rows >= 16
+        )
+        flat = (4 if self.day_known else 16) * (0.25 if smooth or lost else 1)
+        return int(low - self.base > flat * (threshold - self.base))
+
+    def _learn(self, low: float, step: float, inlet: float) -> None:
+        self.part.lows.append(low)
+        self.part.steps.append(step)
+        if math.isfinite(inlet):
+            self.part.inlets.append(inlet)
+        if len(self.part.lows) >= self.part_rows:
+            self._close_part()
+
+    def _close_part(self) -> None:
+        part, self.part = self.part, Part()
+        self.maxima = [*self.maxima, max(part.lows)][-12:]
+        self.means = [*self.means, sum(part.lows) / len(part.lows)][-12:]
+        if len(self.maxima) == 12:
+            self.ready = True
+            if not self.day_known:
+                self.maxima = [max(a, b) for a, b in zip(self.maxima[::2], self.maxima[1::2], strict=True)]
+                self.means = [0.5 * (a + b) for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
+                self.part_rows *= 2
+        rough = sum(step * step for step in part.steps) / len(part.steps)
+        if self.rough_ref == 0:
+            self.rough_ref = rough
+        else:
+            self.rough_ref += 0.25 * (min(rough, 4 * self.rough_ref) - self.rough_ref)
+        flow = max(part.flows, default=0.0)
+        if flow > self.flow_top:
+            self.flow_top += 0.5 * (flow - self.flow_top)
+        else:
+            self.flow_top = max(flow, 0.9 * self.flow_top)
+        if part.inlets:
+            inlet, known = max(part.inlets), self.inlet_top
+            self.inlet_top = inlet if math.isnan(known) else known + 0.125 * (inlet - known)
+        if len(self.maxima) >= 6:
+            self._envelope()
+
+    def _envelope(self) -> None:
+        n = len(self.maxima)
+        largest = self.maxima.index(max(self.maxima))
+        self.top = max(m for i, m in enumerate(self.maxima) if i != largest)
+        tamed = [self.top if i == largest else m for i, m in enumerate(self.maxima)]
+        mean = sum(tamed) / n
+        sd = math.sqrt(sum((m - mean) * (m - mean) for m in tamed) / (n - 1))
+        self.base = statistics.median_low(self.means)
+        self.threshold = mean + K[n] * sd
+        if n * self.part_rows * self.period_us >= 24 * HOUR_US:
+            self.threshold = min(self.threshold, self.top + (self.top - self.base))
+        floors = [0.5 * (self.top - self.base), 1e-6 * abs(self.base)]
+        floors += [2.5 * self.quantum] if math.isfinite(self.quantum) else []
+        self.threshold = max([self.threshold] + [self.top + floor for floor in floors])
