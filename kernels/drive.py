@@ -96,6 +96,8 @@ def _stands(x: NDArray[np.float64], track: int, quantum_ul: float, registered_ul
     x[track + READINGS] += 1.0
     asked_ul, readings = x[track + ASKED_UL], x[track + READINGS]
     if x[track + MOVED] < LEARNED:
+        if not registered_ul > 0.0:
+            return 0
         blind_ul = BLIND_QUANTA * max(registered_ul, x[track + HABIT_UL])
         return 2 if asked_ul > blind_ul and readings > BLIND_QUANTA else 0
     habit_ul = max(x[track + HABIT_UL], quantum_ul)
