@@ -58,6 +58,7 @@ def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
         run.rows(items, int(np.searchsorted(items.rows_us, key[0], side="left")))
         run.event(key, item)
     run.rows(items, len(items.rows_us))
+    run.fire(run.state.head[0], _FOREVER)  # an alert's own deadline may lie between the last rows
     final = replace(run.state, head=max(items.last_key, state.head))
     return Folded(
         state=final,
