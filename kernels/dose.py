@@ -46,7 +46,7 @@ MONDAY_US: Final = 3.0 * DAY_US  # 1970-01-01 was a Thursday: its week began thr
 ULPS: Final = 4e-15  # relative rounding of a volume that time_of_volume_us forgives, below 1 us of flow
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _step_at(schedule: NDArray[np.float64], week_us: float) -> int:
     """Row of the step that runs at `week_us` of the local week."""
     schedule = borrow(schedule)
@@ -189,7 +189,7 @@ def volumes_ul(
     return steps_ul + bolus_ul, bolus_ul, priming_ul
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def programmed_ul(
     program: NDArray[np.float64],
     schedule: NDArray[np.float64],
@@ -201,14 +201,17 @@ def programmed_ul(
 ) -> None:
     """Write `volumes_ul` over (t0, t1] into out, float64[3]; all 0 where t1 is not after t0."""
     program, schedule, boluses, out = borrow(program), borrow(schedule), borrow(boluses), borrow(out)
-    if schedule.shape[0] == 1 and boluses.shape[0] == 0 and program[PULSE_UL] == 0.0:
-        # The usual program, apart because it is small enough to be inlined: a call costs 30 ns in array references.
-        out[0] = out[1] = out[2] = 0.0
+    out[0] = out[1] = out[2] = 0.0
+    if boluses.shape[0] == 0 and program[PULSE_UL] == 0.0 and schedule.shape[0] == 1:
+        # The usual program, apart: this much is inlined into the loop over rows.
         elapsed_us = t1_us - max(t0_us, program[AT_US])
         if elapsed_us > 0.0 and not suspended:
             out[0] = schedule[0, 1] * elapsed_us / HOUR_US
-        return
-    out[0], out[1], out[2] = volumes_ul(program, schedule, boluses, suspended, t0_us, t1_us)
+    elif boluses.shape[0] == 0 and program[PULSE_UL] == 0.0:
+        if not suspended:
+            out[0] = _steps_ul(program, schedule, t0_us, t1_us)
+    else:
+        out[0], out[1], out[2] = volumes_ul(program, schedule, boluses, suspended, t0_us, t1_us)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,14 +234,14 @@ def jump_ul(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rate_ul_h(
+def _any_rate_ul_h(
     program: NDArray[np.float64],
     schedule: NDArray[np.float64],
     boluses: NDArray[np.float64],
     suspended: float,
     t_us: float,
 ) -> float:
-    """Programmed flow right after `t_us`, uL/h: steps, running pulses and boluses, no priming, no jumps."""
+    """Sum the flow right after `t_us` of whatever the arrays hold: `rate_ul_h`."""
     program, schedule, boluses = borrow(program), borrow(schedule), borrow(boluses)
     rate = 0.0
     count = boluses.shape[0]
@@ -254,6 +257,25 @@ def rate_ul_h(
     for row in range(count):
         if boluses[row, 3] != PRIMING and boluses[row, 0] <= t_us < boluses[row, 1]:
             rate += boluses[row, 2] / (boluses[row, 1] - boluses[row, 0]) * HOUR_US
+    return rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rate_ul_h(
+    program: NDArray[np.float64],
+    schedule: NDArray[np.float64],
+    boluses: NDArray[np.float64],
+    suspended: float,
+    t_us: float,
+) -> float:
+    """Programmed flow right after `t_us`, uL/h: steps, running pulses and boluses, no priming, no jumps."""
+    program, schedule, boluses = borrow(program), borrow(schedule), borrow(boluses)
+    if schedule.shape[0] == 1 and boluses.shape[0] == 0 and program[PULSE_UL] == 0.0:
+        rate = 0.0
+        if t_us >= program[AT_US] and not suspended:
+            rate = schedule[0, 1]
+    else:
+        rate = _any_rate_ul_h(program, schedule, boluses, suspended, t_us)
     return rate
 
 

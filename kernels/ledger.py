@@ -99,37 +99,25 @@ def _fallen_ul(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _counted_ul(
+def _after_fall_ul(
     x: NDArray[np.float64], base: int, t_us: float, delivered_ul: float, max_rate_ul_h: float, wrap_ul: float
 ) -> float:
-    """Judge a counter reading: the volume since the last accepted one, and accept it; NaN if it says nothing."""
+    """Judge a reading below the last accepted one: the volume that it says, NaN while it says nothing."""
     x = borrow(x)
-    count_ul = x[base + COUNT_UL]
-    if delivered_ul >= count_ul:
-        difference_ul = delivered_ul - count_ul
-    else:
-        fallen_ul = x[base + FALLEN_UL]
-        difference_ul = np.nan
-        if not delivered_ul >= fallen_ul:
-            # It falls at this row. A further fall is judged from the last accepted reading too: after a wrong reading
-            # the counter may truly restart.
-            elapsed_us = t_us - x[base + COUNT_US]
-            difference_ul = _fallen_ul(count_ul, delivered_ul, elapsed_us, max_rate_ul_h, wrap_ul)
-            if np.isnan(difference_ul):
-                if np.isnan(fallen_ul):
-                    x[base + FELL_US] = t_us
-                fallen_ul = x[base + FALLEN_UL] = delivered_ul
+    fallen_ul = x[base + FALLEN_UL]
+    difference_ul = np.nan
+    if not delivered_ul >= fallen_ul:
+        # It falls at this row. A further fall is judged from the last accepted reading too: after a wrong reading the
+        # counter may truly restart.
+        elapsed_us = t_us - x[base + COUNT_US]
+        difference_ul = _fallen_ul(x[base + COUNT_UL], delivered_ul, elapsed_us, max_rate_ul_h, wrap_ul)
         if np.isnan(difference_ul):
-            if t_us - x[base + FELL_US] < DAY_US:
-                return np.nan
-            difference_ul = delivered_ul - fallen_ul
-    x[base + COUNT_UL] = delivered_ul
-    x[base + COUNT_US] = t_us
-    x[base + FALLEN_UL] = np.nan
-    difference_ul -= x[base + FLOW_COUNTED_UL]
-    x[base + FLOW_COUNTED_UL] = 0.0
-    counted_ul: float = difference_ul
-    return counted_ul
+            if np.isnan(fallen_ul):
+                x[base + FELL_US] = t_us
+            fallen_ul = x[base + FALLEN_UL] = delivered_ul
+    if np.isnan(difference_ul) and t_us - x[base + FELL_US] >= DAY_US:
+        difference_ul = delivered_ul - fallen_ul
+    return difference_ul
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -214,10 +202,20 @@ def sensed_ul(
     row_us = x[base + ROW_US]
     interval_us = t_us - row_us
     has_counter = not np.isnan(delivered_ul)
+    count_ul = x[base + COUNT_UL]
     known, volume_ul = NOTHING, np.nan
-    if has_counter and not np.isnan(x[base + COUNT_UL]):
-        volume_ul = _counted_ul(x, base, t_us, delivered_ul, max_rate_ul_h, wrap_ul)
-        known = BY_COUNTER
+    if has_counter and not np.isnan(count_ul):
+        if delivered_ul >= count_ul:
+            volume_ul = delivered_ul - count_ul
+        else:
+            volume_ul = _after_fall_ul(x, base, t_us, delivered_ul, max_rate_ul_h, wrap_ul)
+        if not np.isnan(volume_ul):
+            known = BY_COUNTER
+            volume_ul -= x[base + FLOW_COUNTED_UL]
+            x[base + COUNT_UL] = delivered_ul
+            x[base + COUNT_US] = t_us
+            x[base + FLOW_COUNTED_UL] = 0.0
+            x[base + FALLEN_UL] = np.nan
     else:
         if interval_us > 0.0:
             volume_ul = _flow_ul(x, base, t_us)

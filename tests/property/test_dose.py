@@ -145,7 +145,9 @@ gaps = st.one_of(
     st.sampled_from([float("nan"), 0.0, 5.0, 100.0]),
     st.sampled_from([float("nan"), 60.0, 40.0]),
 )
-def test_sensed_rows_equal_the_sentences_of_the_contract(drawn, max_rate_ul_h: float, wrap_ul: float) -> None:
+def test_sensed_rows_equal_the_sentences_of_the_contract(
+    drawn: list[tuple[int, int, float, float]], max_rate_ul_h: float, wrap_ul: float
+) -> None:
     """Counters that fall, flows that stop and two sources mixed count as the contract's sentences say."""
     rows: list[Row] = []
     t_us = 20_000 * DAY_US
