@@ -228,9 +228,9 @@ def _thinned(tables: _Tables, new: CheckpointRow) -> list[tuple[str, int]]:
     return [
         (new.pump, head_us)
         for head_us in heads
-        if (new.head_us - 3 * _DAY_US <= head_us < new.head_us and has_earlier(head_us, _DAY_US))
+        if (new.head_us - 2 * _DAY_US <= head_us < new.head_us and has_earlier(head_us, _DAY_US))
         or (
-            new.head_us - 100 * _DAY_US <= head_us < new.head_us - 35 * _DAY_US
+            new.head_us - 70 * _DAY_US <= head_us < new.head_us - 35 * _DAY_US
             and has_earlier(head_us, _MONTH_US)
         )
     ]
