@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.times import format_us
 from ingest.simulation.clinic import Course
-from ingest.simulation.clock import HOUR_US, SECOND_US, stream
+from ingest.simulation.clock import DAY_US, MINUTE_US, SECOND_US, stream
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects
 from ingest.simulation.entries import Entry, device_alarm
@@ -17,7 +17,9 @@ from ingest.simulation.labels import Label, withdrawal_us
 from ingest.simulation.plant import Plant, run_plant
 from ingest.simulation.programs import StepFlow, programmed_flow
 
-_HARM_BY_DRYNESS: Final = ("early_empty", "dry_before_alarm")
+_HARM_BY_DRYNESS: Final = ("early_empty", "dry_before_alarm", "missed_refill", "founding")
+_ONSET_BY_LEVEL: Final = ("missed_refill", "founding")
+_STATING_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,13 @@ def assemble(
     programmed = programmed_flow(course.entries, first_us, end_us, design.min_rate_ul_h)
     plant = run_plant(programmed, design, all_effects, course.fills)
     entries = _with_drawn_volumes(course.entries, plant, design, stream(seed, index, "drawn"))
-    entries = tuple(sorted((*entries, *_reservoir_alarms(entries, programmed, design)), key=Entry.order))
+    stated = _stated_volumes(plant, design, start_us, end_us, stream(seed, index, "stated"))
+    alarms = _reservoir_alarms(entries, programmed, design)
+    entries = tuple(sorted((*entries, *alarms, *stated), key=Entry.order))
     entries = tuple(entry for entry in entries if entry.at_us <= end_us)
-    labels = tuple(_with_dry_harm(label, plant, end_us) for label in course.labels)
+    labels = tuple(
+        _with_dry_harm(_with_low_onset(label, plant, design), plant, end_us) for label in course.labels
+    )
     return PumpCase(seed, index, pump, design, entries, all_effects, plant, labels, uplink, start_us, end_us)
 
 
@@ -114,9 +120,43 @@ def _reservoir_alarms(entries: tuple[Entry, ...], programmed: StepFlow, design: 
     return alarms
 
 
+def _stated_volumes(
+    plant: Plant, design: Design, first_us: int, end_us: int, rng: np.random.Generator
+) -> list[Entry]:
+    """State, for a fifth of the pumps that count, the volume of each week by the device's own count."""
+    if design.maker == "founding" or design.encoder_ul_per_count is None or rng.random() >= _STATING_SHARE:
+        return []
+    weeks = np.arange(first_us, end_us, 7 * DAY_US, dtype=np.int64)
+    counted = np.diff(plant.motor_at(weeks))
+    return [
+        Entry(
+            int(to_us),
+            "volume_reported",
+            {
+                "ledger": "delivered",
+                "value_ul": round(float(volume), 2),
+                "from": format_us(from_us),
+                "to": format_us(to_us),
+            },
+            source="device",
+        )
+        for from_us, to_us, volume in zip(weeks[:-1].tolist(), weeks[1:].tolist(), counted, strict=True)
+    ]
+
+
+def _with_low_onset(label: Label, plant: Plant, design: Design) -> Label:
+    """Begin the label of a pump that just runs down when its reservoir reaches the alarm level."""
+    if label.kind not in _ONSET_BY_LEVEL or label.cause is None:
+        return label
+    times = np.arange(label.onset_us, plant.edges_us[-1], MINUTE_US, dtype=np.int64)
+    low = np.flatnonzero(plant.reservoir_at(times) <= 1000.0 * design.low_reservoir_ml)
+    # A run that ends before is that of a pump with nothing to find.
+    return replace(label, onset_us=int(times[low[0]])) if low.size else replace(label, cause=None, also=())
+
+
 def _with_dry_harm(label: Label, plant: Plant, end_us: int) -> Label:
     """Harm of a pump that runs dry: withdrawal after the reservoir's end, carried past the run at its last flow."""
-    if label.kind not in _HARM_BY_DRYNESS:
+    if label.kind not in _HARM_BY_DRYNESS or label.cause is None:
         return label
     dry = [at_us for at_us in plant.dry_us if at_us >= label.onset_us]
     if dry:
@@ -124,8 +164,7 @@ def _with_dry_harm(label: Label, plant: Plant, end_us: int) -> Label:
     else:
         now = np.array([end_us], np.int64)
         # The day before the end stands for the flow to come: pulses and steps are then in proportion.
-        day_us = 24 * HOUR_US
-        per_us = float((plant.pumped_at(now) - plant.pumped_at(now - day_us))[0]) / day_us
+        per_us = float((plant.pumped_at(now) - plant.pumped_at(now - DAY_US))[0]) / DAY_US
         if per_us <= 0.0:
             return label
         dry_us = end_us + round(float(plant.reservoir_at(now)[0]) / per_us)

@@ -31,30 +31,34 @@ class FaultRequest:
 class FaultKind:
     """How to make a fault, and what its pump must be like.
 
-    `channels`: what shows it. `refills` False: the reservoir is not refilled, `drains`: its flow is set so that it runs
-    out near the end of the run. `from_start`: there from the first fill on. `first_day`: needs some days of running.
+    `channels`: what shows it. `refills` False: the reservoir is not refilled, `drains`: its flow is set so that the
+    programmed volume empties it after this share of the run (low, high). `from_start`: there from the first fill on. `first_day`: needs some days of running.
     """
 
     strike: Callable[[Scene], Outcome]
     channels: tuple[str, ...] = ()
     refills: bool = True
-    drains: bool = False
+    drains: tuple[float, float] | None = None
     from_start: bool = False
     first_day: float = 0.1
 
 
 _LEVEL: Final = ("delivered_ul", "reservoir_ml")
+_NEAR_THE_END: Final = (0.95, 1.25)
 KINDS: Final[dict[str, FaultKind]] = {
     "occlusion": FaultKind(flow_faults.occlusion, ("pressure_kpa",)),
     "occlusion_partial": FaultKind(flow_faults.occlusion_partial, ("pressure_kpa",)),
     "stall": FaultKind(flow_faults.stall, ("delivered_ul",)),
     "stall_overdue": FaultKind(flow_faults.stall_overdue, ("delivered_ul",)),
     "restart_overdose": FaultKind(flow_faults.restart_overdose, (*_LEVEL, "flow_ul_h"), first_day=3.0),
-    "early_empty": FaultKind(flow_faults.early_empty, _LEVEL, refills=False, drains=True),
+    "early_empty": FaultKind(flow_faults.early_empty, _LEVEL, refills=False, drains=_NEAR_THE_END),
     "dry_before_alarm": FaultKind(
-        flow_faults.dry_before_alarm, _LEVEL, refills=False, drains=True, from_start=True
+        flow_faults.dry_before_alarm, _LEVEL, refills=False, drains=_NEAR_THE_END, from_start=True
     ),
-    "over_delivery": FaultKind(flow_faults.over_delivery, _LEVEL, refills=False, drains=True),
+    "over_delivery": FaultKind(flow_faults.over_delivery, _LEVEL, refills=False, drains=_NEAR_THE_END),
+    "missed_refill": FaultKind(
+        record_faults.missed_refill, _LEVEL, refills=False, drains=(0.7, 0.9), from_start=True
+    ),
     "under_delivery": FaultKind(flow_faults.under_delivery, _LEVEL),
     "leak": FaultKind(flow_faults.leak, ("pressure_kpa",)),
     "starvation": FaultKind(flow_faults.starvation, (*_LEVEL, "inlet_kpa", "flow_ul_h")),
@@ -103,9 +107,7 @@ def parse_fault(text: str) -> FaultRequest:
     except ValueError:
         raise FaultRequestError(f"--fault {text!r}: DAY and DAYS are numbers") from None
     if KINDS[kind].from_start and day is not None:
-        raise FaultRequestError(
-            f"--fault {text!r}: {kind} is there from the first fill on; for one that begins later use early_empty"
-        )
+        raise FaultRequestError(f"--fault {text!r}: {kind} follows from the first fill, so it takes no @DAY")
     if day_number is not None and day_number < KINDS[kind].first_day:
         raise FaultRequestError(
             f"--fault {text!r}: {kind} needs a pump that has run for {KINDS[kind].first_day:g} days"

@@ -75,10 +75,6 @@ def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
     order = {name: index for index, name in enumerate(plan.names())}
     taken: dict[int, FaultRequest] = {}
     for request in plan.faults:
-        if request.day is not None and request.day >= plan.days:
-            raise FaultRequestError(
-                f"{request.kind} on day {request.day:g}: the run has only {plan.days:g} days"
-            )
         if request.pump is None:
             continue
         if request.pump not in order:
@@ -110,10 +106,9 @@ def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | Non
     design = draw_design(rng, makers)
     onset_us = plan.start_us
     if fault is not None:
-        onset_us += round(
-            (rng.uniform(*_ONSET_DAYS) * plan.days if fault.day is None else fault.day) * DAY_US
-        )
-        design = _fit(design, plan, fault, (onset_us - plan.start_us) / DAY_US, rng)
+        onset_day = _onset_day(plan, fault, rng)
+        onset_us += round(onset_day * DAY_US)
+        design = _fit(design, plan, fault, onset_day, rng)
     design = _equip(design, plan, fault, rng)
     kind = None if fault is None else KINDS[fault.kind]
     builder = CourseBuilder(stream(plan.seed, index, "clinic"), design, name, plan.start_us, plan.end_us)
@@ -137,6 +132,21 @@ def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | Non
     )
 
 
+def _onset_day(plan: FleetPlan, fault: FaultRequest, rng: np.random.Generator) -> float:
+    """Day of the run on which the fault begins: the one asked for, else by lot.
+
+    Raises FaultRequestError if the run is too short for the fault.
+    """
+    kind = KINDS[fault.kind]
+    if kind.from_start:
+        return 0.0
+    drawn = float(rng.uniform(*_ONSET_DAYS)) * plan.days
+    day = max(drawn, kind.first_day) if fault.day is None else fault.day
+    if day >= plan.days:
+        raise FaultRequestError(f"{fault.kind} on day {day:g}: the run has only {plan.days:g} days")
+    return day
+
+
 def _fit(
     design: Design, plan: FleetPlan, fault: FaultRequest, onset_day: float, rng: np.random.Generator
 ) -> Design:
@@ -145,21 +155,21 @@ def _fit(
     if kind.refills:
         return design
     full_ml = design.reservoir_ml
-    if kind.drains:
-        # Dry near the end of the run, and at most two fifths used before the fault.
+    if kind.drains is not None:
+        # Dry when asked, and at most two fifths used before the fault.
         daily_ml = min(
-            full_ml / (plan.days * float(rng.uniform(0.95, 1.25))), 0.4 * full_ml / max(onset_day, 1e-6)
+            full_ml / (plan.days * float(rng.uniform(*kind.drains))), 0.4 * full_ml / max(onset_day, 1e-6)
         )
     else:
         daily_ml = 0.6 * full_ml / max(onset_day, plan.days - onset_day)
     hourly_ul = float(np.clip(daily_ml * 1000 / 24, design.min_rate_ul_h, design.max_rate_ul_h / 2))
-    if not kind.drains:
+    if kind.drains is None:
         hourly_ul = min(hourly_ul, design.rate_ul_h)
     rate_ul_h = float(f"{hourly_ul:.4g}")
     concentration = design.concentration_ug_ml
     if design.maker in ("implant", "gated"):
         concentration = 500.0 if rate_ul_h * 0.024 * concentration > 1000.0 else concentration
-        low_ml = 2.0 if kind.drains else design.low_reservoir_ml
+        low_ml = 2.0 if kind.drains is not None else design.low_reservoir_ml
         design = replace(design, low_reservoir_ml=low_ml)
     return replace(design, rate_ul_h=rate_ul_h, concentration_ug_ml=concentration)
 

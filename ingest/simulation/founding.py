@@ -81,7 +81,16 @@ def founding_case(plan: FoundingPlan) -> PumpCase:
     end_us = plan.fill_us + days(plan.days)
     entries = tuple(sorted(_entries(plan, design), key=Entry.order))
     fills = tuple(Fill(plan.fill_us + days(day), RESERVOIR_ML) for day in (0, *_refill_days(plan)))
-    label = Label(plan.pump, "founding", None, plan.fill_us, parameters={"flow_ratio": plan.flow_ratio})
+    label = Label(
+        plan.pump,
+        "founding",
+        None if _long(plan) else "reservoir_low",
+        plan.fill_us,
+        also=()
+        if _long(plan)
+        else ("reservoir_empty", "refill_due", "withdrawal_risk", "under_delivery", "starvation"),
+        parameters={"flow_ratio": plan.flow_ratio},
+    )
     if plan.flow_ratio > design.silent_ratio() and plan.rate_ug_day is None:
         label = Label(
             plan.pump,

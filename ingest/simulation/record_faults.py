@@ -111,6 +111,27 @@ def device_disagrees(scene: Scene) -> Outcome:
     return course, Effects(), label
 
 
+def missed_refill(scene: Scene) -> Outcome:
+    """Let a refill be forgotten: the pump is as it should be, the reservoir runs down to its alarm level and below.
+
+    The onset, when the alarm level is reached, is filled in once the plant has run.
+    """
+    scene = replace(scene, onset_us=scene.course.fills[0].at_us)
+    label = scene.label(
+        "reservoir_low",
+        "missed_refill",
+        also=(
+            "reservoir_empty",
+            "refill_due",
+            "withdrawal_risk",
+            "under_delivery",
+            "starvation",
+            "device_disagrees",
+        ),
+    )
+    return scene.course, Effects(), label
+
+
 def refill_mismatch(scene: Scene) -> Outcome:
     """Put a part of a refill beside the port (a pocket fill); the record states the full volume."""
     design, at_us = scene.design, scene.onset_us

@@ -174,6 +174,33 @@ def test_a_changed_stroke_shows_in_flow_and_level_not_in_the_counter(kind: str) 
     assert label_of(case, kind).end_us == onset_us + 2 * DAY_US
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_missed_refill_is_labelled_when_the_level_is_low(seed: int) -> None:
+    """The onset is where the true volume meets the alarm level, harm follows dryness."""
+    case, _rows, _ = struck("missed_refill", seed)
+    label = label_of(case, "missed_refill")
+    low_ml = case.plant.reservoir_at(np.array([label.onset_us], np.int64))[0] / 1000
+    assert low_ml == pytest.approx(case.design.low_reservoir_ml, abs=0.01)
+    assert label.harm_us is not None
+    assert label.harm_us[0] > label.onset_us + 8 * HOUR_US
+    assert label.cause == "reservoir_low"
+
+
+def test_stated_volumes_are_what_the_counter_counted() -> None:
+    """A device that states its weekly volume agrees with its own encoder, unless it is made to disagree."""
+    stated = 0
+    for seed in range(12):
+        case, _, _ = struck(None, seed)
+        for entry in case.entries:
+            if entry.kind == "volume_reported":
+                ends = np.array([parse_rfc3339(entry.fields[end]) for end in ("from", "to")], np.int64)
+                assert entry.fields["value_ul"] == pytest.approx(
+                    np.diff(case.plant.motor_at(ends))[0], abs=0.01
+                )
+                stated += 1
+    assert stated >= 2
+
+
 def test_a_leak_loses_the_body_pressure_and_nothing_else() -> None:
     """Pressure falls to the pocket's and no longer steps; counter and level go on."""
     case, rows, columns = struck(f"leak@{ONSET_DAY}")
