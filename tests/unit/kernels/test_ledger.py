@@ -115,6 +115,14 @@ def test_after_24_hours_the_new_value_counts() -> None:
     assert pump.row(60 + 1500, 4100.0) == 4.0
 
 
+def test_a_further_fall_does_not_restart_the_24_hours() -> None:
+    """A counter that creeps down counts again a day after its first fall, from the lowest value."""
+    pump = Pump(max_rate_ul_h=10.0)
+    pump.row(0, 5000.0)
+    assert (pump.row(60, 4000.0), pump.row(600, 3990.0)) == (0.0, 0.0)
+    assert pump.row(60 + 1440, 4096.0) == 106.0
+
+
 def test_a_true_restart_ends_a_held_fall() -> None:
     """After a wrong reading a fall to nearly 0 is judged from the last good reading, and counts."""
     pump = Pump(max_rate_ul_h=10.0)
