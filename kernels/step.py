@@ -31,6 +31,7 @@ from kernels.state import (
     SENSED_KNOWN,
     SENSED_UG,
     SENSED_UL,
+    SENSING_ROWS,
     SIZE,
     STALL_LEVEL,
     SUSPENDED,
@@ -47,7 +48,7 @@ STALL: Final = 1
 def fresh() -> NDArray[np.float64]:
     """A new pump's state, float64[SIZE]: nothing known."""
     x = np.full(SIZE, np.nan)
-    x[SUSPENDED] = x[OCCLUSION_LEVEL] = x[STALL_LEVEL] = x[ROWS] = x[EXPECTED_UL] = 0.0
+    x[SUSPENDED] = x[OCCLUSION_LEVEL] = x[STALL_LEVEL] = x[ROWS] = x[SENSING_ROWS] = x[EXPECTED_UL] = 0.0
     x[FLOW_TOLERANCE] = reservoir.DEFAULT_TOLERANCE
     for kernel in (ledger, reservoir, occlusion, drive):
         kernel.reset(x)
@@ -56,7 +57,12 @@ def fresh() -> NDArray[np.float64]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def account(
-    x: NDArray[np.float64], programmed_ul: float, bolus_ul: float, priming_ul: float, sensed_ul: float, counted: bool
+    x: NDArray[np.float64],
+    programmed_ul: float,
+    bolus_ul: float,
+    priming_ul: float,
+    sensed_ul: float,
+    counted: bool,
 ) -> None:
     """Enter the volumes of one interval into every ledger.
 
@@ -161,12 +167,22 @@ def rows(
         sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan
         x[LAST_ROW_US] = t_us
         x[ROWS] += 1.0
+        if counted or not np.isnan(flow_ul_h):
+            x[SENSING_ROWS] += 1.0
         level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, sensed_ul_h)
         if level != x[OCCLUSION_LEVEL]:
             count = _signal(signals, count, row, OCCLUSION, level)
             x[OCCLUSION_LEVEL] = level
         level = drive.stall_row(
-            x, t_us, counter_ul, flow_ul_h, columns[5, row], columns[6, row], columns[12, row], expected_ul, rate_ul_h
+            x,
+            t_us,
+            counter_ul,
+            flow_ul_h,
+            columns[5, row],
+            columns[6, row],
+            columns[12, row],
+            expected_ul,
+            rate_ul_h,
         )
         if level != x[STALL_LEVEL]:
             count = _signal(signals, count, row, STALL, level)
@@ -192,7 +208,18 @@ def warm() -> None:
     advance(x, program, schedule, boluses, 0.0)
     inject(x, 0.0, False)
     stamps = np.arange(2, dtype=np.int64)
-    rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), np.full((13, 2), np.nan), 0, 2, signals)
+    rows(
+        x,
+        program,
+        schedule,
+        boluses,
+        stamps,
+        np.zeros(2, dtype=np.int64),
+        np.full((13, 2), np.nan),
+        0,
+        2,
+        signals,
+    )
     columns = np.full((13, 2), np.nan)
     columns.flags.writeable = False
     rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), columns, 0, 2, signals)

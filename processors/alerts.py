@@ -228,7 +228,9 @@ def _expire(book: Book, alert: OpenAlert, at_us: int) -> tuple[Book, list[Alert]
     worse = PRIORITY_RANK[priority] > PRIORITY_RANK[alert.priority]
     if (until_us is not None and until_us <= at_us) or (worse and state in _HANDLED):
         state, until_us = AlertState.ACTIVE, None
-    return _write(book, msgspec.structs.replace(alert, state=state, priority=priority, until_us=until_us), at_us)
+    return _write(
+        book, msgspec.structs.replace(alert, state=state, priority=priority, until_us=until_us), at_us
+    )
 
 
 def _addressed(book: Book, response: Response) -> OpenAlert | None:

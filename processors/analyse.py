@@ -32,7 +32,9 @@ def horizon_of(sightings: Iterable[Sighting], settled: Iterable[timeline.Settled
     return max(rows, default=max((one.at_us for one in settled), default=None))
 
 
-def analyse(sightings: Iterable[Sighting], *, window_us: int = DAY_US, until_us: int | None = None) -> Outcome:
+def analyse(
+    sightings: Iterable[Sighting], *, window_us: int = DAY_US, until_us: int | None = None
+) -> Outcome:
     """All facts of the events up to the horizon: every pump's present is the horizon, the last window is unfinished."""
     by_pump: dict[str, list[Sighting]] = defaultdict(list)
     for seen in sightings:
@@ -86,4 +88,3 @@ def until(items: timeline.Items, horizon_us: int) -> timeline.Items:
         columns=items.columns[:, :rows],
         last_key=items.last_key,
     )
-

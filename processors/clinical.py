@@ -50,7 +50,9 @@ _ALARM_TEXTS: Final = {
 }
 
 
-def apply(state: PumpState, settled: Settled) -> tuple[PumpState, list[Condition], bool]:
+def apply(  # noqa: C901 - one case a type of event
+    state: PumpState, settled: Settled
+) -> tuple[PumpState, list[Condition], bool]:
     """(new state, conditions that the event shows, whether a forecast is due now)."""
     event, at_us = settled.event, settled.at_us
     match event:
@@ -67,8 +69,9 @@ def apply(state: PumpState, settled: Settled) -> tuple[PumpState, list[Condition
         case Resumed():
             state.x[s.SUSPENDED] = 0.0
             return state, [], False
-        case VolumeReported() if event.ledger == "reservoir":
-            reservoir.stated(state.x, event.value_ul)
+        case VolumeReported():
+            if event.ledger == "reservoir":
+                reservoir.stated(state.x, event.value_ul)
             return state, [], True
         case DeviceAlarm():
             return *_alarm(state, event, at_us), False
@@ -111,9 +114,7 @@ def _filled(state: PumpState, event: ReservoirFilled, at_us: int) -> PumpState:
     removed_ml = np.nan if event.removed_ml is None else event.removed_ml
     filled_ml = np.nan if event.filled_ml is None else event.filled_ml
     reservoir.filled(x, removed_ml, filled_ml, x[s.RESERVOIR_ML])
-    clinic = replace(
-        state.clinic, filled_us=at_us, concentration_before=None if np.isnan(before) else before
-    )
+    clinic = replace(state.clinic, filled_us=at_us, concentration_before=None if np.isnan(before) else before)
     return replace(state, clinic=clinic, device_alarm_us=None, empty_us=(None, None, None))
 
 
@@ -140,7 +141,9 @@ def _programmed(state: PumpState, event: ProgramSet, at_us: int) -> tuple[PumpSt
     return replace(state, program=program, clinic=clinic), conditions
 
 
-def _implausible(state: PumpState, event: ProgramSet, program: Program, daily_ul: float, at_us: int) -> Condition:
+def _implausible(
+    state: PumpState, event: ProgramSet, program: Program, daily_ul: float, at_us: int
+) -> Condition:
     """Outside the pump's limits, or more than 3x the daily dose of the last program (contract, program_implausible)."""
     x, clinic = state.x, state.clinic
     rates = program.schedule[:, 1]
@@ -239,12 +242,18 @@ def stall_condition(
 
     A rotor that stopped inside a declared MRI window raises nothing above info until 2 h after the window.
     """
-    window_end = next(
-        (end for start, end in state.clinic.rotor_windows_us if start <= onset_us <= end), None
+    window_end = next((end for start, end in state.clinic.rotor_windows_us if start <= onset_us <= end), None)
+    text = (
+        "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump."
+        if level
+        else ""
     )
-    text = "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump." if level else ""
     told = Condition(
-        cause=Cause.MOTOR_STALL, at_us=at_us, level=level, text=text, evidence={**evidence, "onset_us": onset_us}
+        cause=Cause.MOTOR_STALL,
+        at_us=at_us,
+        level=level,
+        text=text,
+        evidence={**evidence, "onset_us": onset_us},
     )
     if window_end is not None and at_us < window_end + MRI_GRACE_US:
         return replace(told, priority=Priority.INFO, rises=((window_end + MRI_GRACE_US, Priority.MEDIUM),))

@@ -70,7 +70,12 @@ def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
 
 
 def look_ahead(
-    state: PumpState, present_us: int, window_us: int = DAY_US, *, closed_before_us: int, open_window: bool = False
+    state: PumpState,
+    present_us: int,
+    window_us: int = DAY_US,
+    *,
+    closed_before_us: int,
+    open_window: bool = False,
 ) -> tuple[list[Fact], int]:
     """(facts of the deadlines from the last item to `present_us` if the last state goes on, when there will be more).
 
@@ -145,7 +150,15 @@ class _Run:
         newest_us = int(items.received_us[self._row : done].max())
         self._row = done
         self.row_is_last = True
-        head: Key = (at_us, 4, "~", 2**62, "~", "~", 2**62)  # exact within a fold; `fold` writes the true key at its end
+        head: Key = (
+            at_us,
+            4,
+            "~",
+            2**62,
+            "~",
+            "~",
+            2**62,
+        )  # exact within a fold; `fold` writes the true key at its end
         self.state = replace(self.state, received_us=max(self.state.received_us, newest_us), head=head)
         for _, code, level in self._signals[self._signals[:, 0] >= 0.0]:
             received_us = int(items.received_us[last])
@@ -195,14 +208,20 @@ class _Run:
             before.head, before.boluses, suspended, float(at_us)
         )
         if owed_ul != 0.0:
-            step.account(x, owed_ul, 0.0, 0.0, np.nan, False)  # noqa: FBT003
+            step.account(x, owed_ul, 0.0, 0.0, np.nan, False)
 
     def _explant(self, at_us: int) -> None:
         self.finish(at_us)
         book, lines = alerts.close(self.state.book, at_us)
         self.facts += lines
         self.state = replace(
-            self.state, book=book, explanted=True, program=_STOPPED, window=None, midnight_us=None, crossing_us=None
+            self.state,
+            book=book,
+            explanted=True,
+            program=_STOPPED,
+            window=None,
+            midnight_us=None,
+            crossing_us=None,
         )
 
     def _begin(self, at_us: int, *, opens: bool) -> None:
@@ -338,15 +357,19 @@ def _skew(change: SkewChanged, at_us: int) -> Condition:
 
 def _opened(state: PumpState, from_us: int) -> Window:
     opened = tuple(float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US))
-    return Window(from_us=from_us, opened=opened, rows=float(state.x[s.ROWS]))
+    return Window(from_us=from_us, opened=opened, rows=float(state.x[s.SENSING_ROWS]))
 
 
 def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
-    """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed without telemetry."""
+    """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed where nothing measured."""
     grown = [float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US)]
-    moved = dict(zip((*_LEDGERS, s.COVERED_US), (a - b for a, b in zip(grown, window.opened, strict=True)), strict=True))
+    moved = dict(
+        zip(
+            (*_LEDGERS, s.COVERED_US), (a - b for a, b in zip(grown, window.opened, strict=True)), strict=True
+        )
+    )
     filled = not np.isnan(state.x[s.CONCENTRATION_UG_ML])
-    sensed = float(state.x[s.ROWS]) > window.rows
+    sensed = float(state.x[s.SENSING_ROWS]) > window.rows
     return Dose(
         pump=state.pump,
         at_us=to_us,

@@ -46,16 +46,21 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     return forecast, replace(state, device_alarm_us=alarm_us, empty_us=empty_us)
 
 
-def empty_times(state: PumpState, at_us: int) -> tuple[int | None, ...]:
+def empty_times(state: PumpState, at_us: int) -> tuple[int | None, int | None, int | None]:
     """When the reservoir is empty with probability 5, 50 and 95 %; one that is past stays where it was last seen ahead."""
-    times = []
-    for quantile, before_us in zip((0.05, 0.5, 0.95), state.empty_us, strict=True):
-        needed_ul = float(reservoir.needed_ul(state.x, 0.0, quantile))
-        if needed_ul <= 0.0 and before_us is not None:
-            times.append(min(before_us, at_us))
-        else:
-            times.append(_pumped_by(state, at_us, needed_ul))
-    return tuple(times)
+    early, median, late = state.empty_us
+    return (
+        _empty_by(state, at_us, 0.05, early),
+        _empty_by(state, at_us, 0.5, median),
+        _empty_by(state, at_us, 0.95, late),
+    )
+
+
+def _empty_by(state: PumpState, at_us: int, quantile: float, before_us: int | None) -> int | None:
+    needed_ul = float(reservoir.needed_ul(state.x, 0.0, quantile))
+    if needed_ul <= 0.0 and before_us is not None:
+        return min(before_us, at_us)
+    return _pumped_by(state, at_us, needed_ul)
 
 
 def _pumped_by(state: PumpState, at_us: int, volume_ul: float) -> int | None:
@@ -66,7 +71,13 @@ def _pumped_by(state: PumpState, at_us: int, volume_ul: float) -> int | None:
         return at_us
     program = state.program
     time_us = dose.time_of_volume_us(
-        program.head, program.schedule, program.boluses, state.x[s.SUSPENDED], at_us, volume_ul, at_us + FAR_US
+        program.head,
+        program.schedule,
+        program.boluses,
+        state.x[s.SUSPENDED],
+        at_us,
+        volume_ul,
+        at_us + FAR_US,
     )
     return None if math.isnan(time_us) else round(time_us)
 
@@ -85,7 +96,9 @@ def device_alarm(state: PumpState, at_us: int) -> tuple[int | None, float | None
 
 def refill_due(state: PumpState, at_us: int) -> tuple[int | None, RefillReason | None]:
     """The earlier of the estimated volume at the low level and the end of the drug's stability."""
-    by_volume = _pumped_by(state, at_us, float(reservoir.needed_ul(state.x, state.x[s.LOW_RESERVOIR_ML] * 1000.0, 0.5)))
+    by_volume = _pumped_by(
+        state, at_us, float(reservoir.needed_ul(state.x, state.x[s.LOW_RESERVOIR_ML] * 1000.0, 0.5))
+    )
     filled_us = state.clinic.filled_us
     by_stability = None if filled_us is None else filled_us + round(state.clinic.stability_days * DAY_US)
     if by_volume is None or (by_stability is not None and by_stability <= by_volume):
@@ -104,7 +117,9 @@ def judge(state: PumpState, forecast: Forecast) -> tuple[list[Condition], int | 
         *_delivery(state, forecast),
     ]
     crossings = [] if forecast.refill_due_us is None else [forecast.refill_due_us - REFILL_AHEAD_US]
-    crossings += [t for level_ul in (low_ul, 0.0) if (t := _crossing_us(state, forecast.at_us, level_ul)) is not None]
+    crossings += [
+        t for level_ul in (low_ul, 0.0) if (t := _crossing_us(state, forecast.at_us, level_ul)) is not None
+    ]
     return conditions, min((t for t in crossings if t > forecast.at_us), default=None)
 
 
@@ -125,7 +140,11 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
         return Condition(cause=Cause.DRY_BEFORE_ALARM, at_us=forecast.at_us, level=0)
     harm_lo = None if empty.p05_us is None else empty.p05_us + WITHDRAWAL_LO_US
     near = min(empty.p50_us, empty.p50_us if harm_lo is None else harm_lo) - DRY_HIGH_WITHIN_US
-    alarm = "never" if forecast.device_alarm_at_us is None else f"in {_days(forecast.device_alarm_at_us - forecast.at_us)}"
+    alarm = (
+        "never"
+        if forecast.device_alarm_at_us is None
+        else f"in {_days(forecast.device_alarm_at_us - forecast.at_us)}"
+    )
     return Condition(
         cause=Cause.DRY_BEFORE_ALARM,
         at_us=forecast.at_us,
@@ -156,7 +175,9 @@ def _refill(state: PumpState, forecast: Forecast) -> Condition:
         if forecast.refill_due_reason == "stability":
             why = "the drug then reaches the end of its stability"
         text = f"Refill due in {_days(due_us - forecast.at_us)}: {why}."
-    evidence = {"refill_due_us": due_us, "by_stability": forecast.refill_due_reason == "stability"} if on else {}
+    evidence = (
+        {"refill_due_us": due_us, "by_stability": forecast.refill_due_reason == "stability"} if on else {}
+    )
     return Condition(
         cause=Cause.REFILL_DUE,
         at_us=forecast.at_us,
@@ -175,7 +196,9 @@ def _level(state: PumpState, forecast: Forecast, cause: Cause, level_ul: float) 
     volume_ul, sd_ul = float(left[0]), float(left[1])
     margin_ul = _CERTAIN * sd_ul if is_on(state.book, cause) else 0.0
     # The time of the crossing is rounded to 1 us: what the pump gives in that microsecond belongs to the level.
-    reached = volume_ul <= level_ul + margin_ul + 1e-9 * max(abs(level_ul), abs(float(x[s.RESERVOIR_ML])), 1e-9)
+    reached = volume_ul <= level_ul + margin_ul + 1e-9 * max(
+        abs(level_ul), abs(float(x[s.RESERVOIR_ML])), 1e-9
+    )
     if math.isnan(volume_ul) or not reached:
         return Condition(cause=cause, at_us=at_us, level=0)
     empty = cause is Cause.RESERVOIR_EMPTY

@@ -17,14 +17,14 @@ from msgspec.structs import replace
 
 from contract.codec import encode_fact
 from contract.errors import ThecaflowError
-from contract.facts import Alert, Fact, fact_name
+from contract.facts import Alert, Dose, Fact, Forecast, fact_name
 from processors import fold, pump_state, uploads
 from processors.fold import WINDOW_PATIENCE_US
 from processors.pump_state import STATE_VERSION, PumpState
 from processors.timeline import NEVER_US
-from storage.types import FactRow
+from storage.types import FactKind, FactRow
 
-FactPlace = tuple[int, str, str, str]  # at, kind, cause, alert_id
+FactPlace = tuple[int, FactKind, str, str]  # at, kind, cause, alert_id
 LONGEST_TAIL: Final = 64  # a pump without telemetry would keep every event of its life
 
 
@@ -108,8 +108,16 @@ def look(head: Head, present_us: int) -> Head:
 
 def place(fact: Fact) -> FactPlace:
     """Where a fact stands in the contract's order, its pump aside."""
-    cause, alert_id = (str(fact.cause), fact.alert_id) if isinstance(fact, Alert) else ("", "")
-    return (fact.at_us or 0, fact_name(fact), cause, alert_id)
+    match fact:
+        case Alert():
+            return (fact.at_us, "alert", str(fact.cause), fact.alert_id)
+        case Dose():
+            return (fact.at_us, "dose", "", "")
+        case Forecast():
+            return (fact.at_us, "forecast", "", "")
+        case _:
+            msg = f"the fold makes no facts of kind {fact_name(fact)}"
+            raise TypeError(msg)
 
 
 def fact_rows(facts: Iterable[Fact], before: Iterable[FactPlace] = ()) -> list[FactRow]:
@@ -121,7 +129,7 @@ def fact_rows(facts: Iterable[Fact], before: Iterable[FactPlace] = ()) -> list[F
         at_us, kind, cause, alert_id = where
         rows.append(
             FactRow(
-                kind=kind,  # type: ignore[arg-type]  # dose, forecast or alert: nothing else is folded
+                kind=kind,
                 pump=fact.pump or "",
                 at_us=at_us,
                 cause=cause,
@@ -134,9 +142,7 @@ def fact_rows(facts: Iterable[Fact], before: Iterable[FactPlace] = ()) -> list[F
     return rows
 
 
-def difference(
-    old: Iterable[FactRow], new: Iterable[FactRow]
-) -> tuple[list[FactRow], list[FactRow]]:
+def difference(old: Iterable[FactRow], new: Iterable[FactRow]) -> tuple[list[FactRow], list[FactRow]]:
     """(added, superseded): what has to be written so that `new` is believed in place of `old`."""
     left = {_identity(row): row for row in old}
     added = []

@@ -30,9 +30,7 @@ from storage.types import (
     StateRow,
 )
 
-CONFLICT: Final = (
-    "conflicting_id: the id was used before for other content, which was received first; give every event its own id."
-)
+CONFLICT: Final = "conflicting_id: the id was used before for other content, which was received first; give every event its own id."
 
 
 class Record(Protocol):
@@ -51,6 +49,7 @@ class Arrivals(Struct, kw_only=True, eq=False):
     """What a batch brought for one pump. `earlier`: id -> an earlier `received` of a known event."""
 
     new: list[Sighting] = []
+    settlement: ways.Settlement | None = None  # onto the head; None if they do not follow it
     request: HistoryRequest | None = None
     earlier: dict[str, int] = {}
 
@@ -121,7 +120,7 @@ class PartitionFold:
             if _sift(intake, pump, arrivals, known):
                 arrivals.request = HistoryRequest(pump=pump, first_us=NEVER_US, everything=True)
             elif arrivals.new:
-                arrivals.request = _request(self._head(pump), arrivals.new)
+                arrivals.settlement, arrivals.request = _way(self._head(pump), arrivals.new)
         return [arrivals.request for arrivals in intake.pumps.values() if arrivals.request is not None]
 
     def fold(self, intake: Intake, histories: Mapping[str, History]) -> Changes:
@@ -181,8 +180,8 @@ class PartitionFold:
         head, new = self._head(pump), arrivals.new
         if history is not None:
             way = ways.from_history(head, new, history, arrivals.earlier)
-        elif ways.follows(head.physics, new, at_same_time=True):
-            way = ways.extend(head, new)
+        elif arrivals.settlement is not None:
+            way = ways.extend(head, arrivals.settlement)
         else:
             way = ways.from_last_row(head, new)
         present_us = max(head.present_us, tick_us, *map(_present_us, way.news))
@@ -191,7 +190,9 @@ class PartitionFold:
         gathered.heads[pump] = looked
         gathered.events += way.events
         gathered.replaced += [(pump, event_id) for event_id in way.replaced]
-        gathered.received += [(pump, event_id, received_us) for event_id, received_us in arrivals.earlier.items()]
+        gathered.received += [
+            (pump, event_id, received_us) for event_id, received_us in arrivals.earlier.items()
+        ]
         gathered.checkpoints += [ways.checkpoint_row(state) for state in way.midnights]
         if way.rewound_to_us is not None:
             gathered.dropped.append((pump, way.rewound_to_us))
@@ -261,21 +262,26 @@ def _sift(intake: Intake, pump: str, arrivals: Arrivals, known: Mapping[EventKey
     return changes_past
 
 
-def _request(head: Head, new: list[Sighting]) -> HistoryRequest | None:
-    """What of the pump's past is needed to fold `new`; None if memory suffices."""
+def _way(head: Head, new: list[Sighting]) -> tuple[ways.Settlement | None, HistoryRequest | None]:
+    """(how `new` settles onto the head, if it follows it; what of the pump's past is needed, if memory does not suffice)."""
     pump = head.physics.pump
-    settled, _, _ = timeline.settle(head.physics.clock, new)
-    late = any(one.place <= head.track.head for one in uploads.uploads_of(settled))
-    if not late and ways.follows(head.physics, new, at_same_time=True):
-        return None
-    if not late and head.at_row is not None and ways.follows(head.at_row, new, at_same_time=False):
-        return None
-    if late or head.physics.clock.moved or any(one.offset_us for one in settled):
-        return HistoryRequest(pump=pump, first_us=NEVER_US, everything=True)
-    raws = [int(seen.event.rows_us()[0]) for seen in new if isinstance(seen.event, Telemetry) and len(seen.event.t_s)]
+    settlement = ways.settle_onto(head.physics, new)
+    late = any(one.place <= head.track.head for one in uploads.uploads_of(settlement.settled))
+    if not late and ways.follows(head.physics, settlement, at_same_time=True):
+        return settlement, None
+    row = head.at_row
+    if not late and row is not None and ways.follows(row, ways.settle_onto(row, new), at_same_time=False):
+        return None, None
+    if late or head.physics.clock.moved or any(one.offset_us for one in settlement.settled):
+        return None, HistoryRequest(pump=pump, first_us=NEVER_US, everything=True)
+    raws = [
+        int(seen.event.rows_us()[0])
+        for seen in new
+        if isinstance(seen.event, Telemetry) and len(seen.event.t_s)
+    ]
     firsts = raws + [seen.event.at_us for seen in new if not isinstance(seen.event, Telemetry)]
     seqs = [seen.event.seq for seen in new if seen.event.source == "device" and seen.event.seq is not None]
-    return HistoryRequest(
+    return None, HistoryRequest(
         pump=pump,
         first_us=min(firsts, default=head.physics.head[0]),
         seq=min(seqs, default=None),

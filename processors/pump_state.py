@@ -49,7 +49,7 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """The open dose window: its aligned start, and the ledgers as they stood there."""
+    """The open dose window: its aligned start, and the ledgers and the number of measuring rows as they stood there."""
 
     from_us: int
     opened: tuple[float, ...]

@@ -36,7 +36,9 @@ SOURCES: Final = ("device", "clinic", "system")  # as kernels.ledger numbers the
 _ROWS_RANK: Final = 4
 _RANKS: Final[dict[type, int]] = {PumpRegistered: 0, ReservoirFilled: 1, ProgramSet: 2}
 
-Key: TypeAlias = tuple[int, int, str, int, str, str, int]  # time, rank, source, seq (-1: absent), type, id, row
+Key: TypeAlias = tuple[
+    int, int, str, int, str, str, int
+]  # time, rank, source, seq (-1: absent), type, id, row
 GENESIS: Final[Key] = (NEVER_US, -1, "", -1, "", "", -1)
 
 
@@ -165,12 +167,18 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
     skews: list[Item] = []
     for seen in sorted(sightings, key=_log_order):
         event = seen.event
-        raw_us, kept = known.fresh(event)
+        all_us, raw_us, kept = known.fresh(event)
+        last_us = int(all_us[-1]) if len(all_us) else event.at_us
         numbered = event.source == "device" and event.seq is not None
-        if numbered and event.seq is not None and event.seq <= clock.max_seq and seen.settled_offset_us is not None:
+        if (
+            numbered
+            and event.seq is not None
+            and event.seq <= clock.max_seq
+            and seen.settled_offset_us is not None
+        ):
             offset_us = seen.settled_offset_us
         else:
-            offset_us = _offset(clock, event, raw_us, numbered=numbered)
+            offset_us = _offset(clock, event, raw_us, last_us, numbered=numbered)
             if numbered:
                 clock = _after(clock, event, raw_us, offset_us)
             if event.source == "device":
@@ -179,16 +187,15 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
     return settled, msgspec.structs.replace(clock, max_raw_us=known.max_raw_us), skews
 
 
-def _last_raw_us(event: PumpEvent) -> int:
-    if isinstance(event, Telemetry) and len(event.t_s):
-        return int(event.rows_us()[-1])
-    return event.at_us
+def _offset(
+    clock: Clock, event: PumpEvent, raw_us: NDArray[np.int64], last_us: int, *, numbered: bool
+) -> int:
+    """Both clock rules of the contract: never later than received, and a numbered log never goes back.
 
-
-def _offset(clock: Clock, event: PumpEvent, raw_us: NDArray[np.int64], *, numbered: bool) -> int:
-    """Both clock rules of the contract: never later than received, and a numbered log never goes back."""
+    raw_us: int64[m], raw times of the new rows; last_us: the event's last raw time.
+    """
     offset_us = clock.offset_us if numbered else 0
-    last_us, received_us = _last_raw_us(event), event.received_us
+    received_us = event.received_us
     if received_us is not None and last_us + offset_us > received_us + SKEW_US:
         offset_us = received_us - last_us
     if not numbered:
@@ -244,22 +251,22 @@ class _KnownRows:
         self._newest: dict[str, int] = {}
         self._index: dict[str, set[tuple[int, bytes]]] = {}
 
-    def fresh(self, event: PumpEvent) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Raw times and row numbers of the rows of `event` that no earlier frame of its source holds."""
+    def fresh(self, event: PumpEvent) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """(raw times of all rows; raw times and row numbers of those that no earlier frame of the source holds)."""
         if not isinstance(event, Telemetry):
-            return _NO_ROWS, _NO_ROWS
+            return _NO_ROWS, _NO_ROWS, _NO_ROWS
         raw_us = event.rows_us()
         kept = np.arange(len(raw_us), dtype=np.int64)
         if not len(raw_us):
-            return raw_us, kept
+            return raw_us, raw_us, kept
         source = event.source
-        repeats_inside = bool((np.diff(raw_us) == 0).any())
+        repeats_inside = bool((raw_us[1:] == raw_us[:-1]).any())
         if repeats_inside or raw_us[0] <= self._newest.get(source, NEVER_US):
             kept = self._unseen(event, raw_us)
         self._frames.setdefault(source, []).append((raw_us, event))
         self._newest[source] = max(self._newest.get(source, NEVER_US), int(raw_us[-1]))
         self.max_raw_us = max(self.max_raw_us, int(raw_us[-1]))
-        return raw_us[kept], kept
+        return raw_us, raw_us if len(kept) == len(raw_us) else raw_us[kept], kept
 
     def _unseen(self, event: Telemetry, raw_us: NDArray[np.int64]) -> NDArray[np.int64]:
         index = self._index.setdefault(event.source, set())
@@ -330,7 +337,12 @@ def _with_rows(events: list[Item], frames: list[tuple[Settled, NDArray[np.int64]
     if not frames:
         empty = np.empty((len(CHANNELS), 0))
         return Items(
-            events=events, rows_us=_NO_ROWS, received_us=_NO_ROWS, sources=_NO_ROWS, columns=empty, last_key=last_key
+            events=events,
+            rows_us=_NO_ROWS,
+            received_us=_NO_ROWS,
+            sources=_NO_ROWS,
+            columns=empty,
+            last_key=last_key,
         )
     rows_us = np.concatenate([one.rows_us[picked] for one, picked in frames])
     owner = np.repeat(np.arange(len(frames)), [len(picked) for _, picked in frames])
@@ -345,7 +357,12 @@ def _with_rows(events: list[Item], frames: list[tuple[Settled, NDArray[np.int64]
         columns, positions = np.ascontiguousarray(columns[:, order]), positions[order]
     last_key = max(last_key, row_key(frames[int(owner[-1])][0], int(positions[-1])))
     return Items(
-        events=events, rows_us=rows_us, received_us=received, sources=sources, columns=columns, last_key=last_key
+        events=events,
+        rows_us=rows_us,
+        received_us=received,
+        sources=sources,
+        columns=columns,
+        last_key=last_key,
     )
 
 

@@ -37,35 +37,47 @@ class Way(Struct, frozen=True, kw_only=True, eq=False):
     lost: list[Sighting] = []
 
 
-def follows(state: PumpState, new: Sequence[Sighting], *, at_same_time: bool) -> bool:
-    """Whether `new` can be folded onto `state` with nothing before it changed.
+class Settlement(Struct, frozen=True, kw_only=True, eq=False):
+    """New events with their clock offsets, given the clock of a state; and the clock after them."""
+
+    settled: list[Settled]
+    clock: timeline.Clock
+    skews: list[timeline.Item]
+
+
+def settle_onto(state: PumpState, new: Sequence[Sighting]) -> Settlement:
+    """The new events as they stand if nothing came before them but what the state has seen."""
+    settled, clock, skews = timeline.settle(state.clock, new)
+    return Settlement(settled=settled, clock=clock, skews=skews)
+
+
+def follows(state: PumpState, settlement: Settlement, *, at_same_time: bool) -> bool:
+    """Whether the events can be folded onto `state` with nothing before it changed.
 
     `at_same_time`: items at the very time of the state's head may follow it if their order says so.
     """
     clock, head = state.clock, state.head
-    for seen in new:
-        event = seen.event
+    keys = [key for key, _ in settlement.skews]
+    for one in settlement.settled:
+        event = one.event
         if event.source == "device" and event.seq is not None and event.seq <= clock.max_seq:
             return False
-        if isinstance(event, Telemetry) and len(event.t_s) and int(event.rows_us()[0]) <= clock.max_raw_us:
-            return False
-    settled, _, skews = timeline.settle(clock, new)
-    keys = [key for key, _ in skews]
-    for one in settled:
-        if not isinstance(one.event, Telemetry):
+        if not isinstance(event, Telemetry):
             keys.append(timeline.event_key(one))
         elif len(one.rows_us):
+            if int(one.rows_us[0]) - one.offset_us <= clock.max_raw_us:
+                return False
             keys.append(timeline.row_key(one, 0))
     if at_same_time:
         return all(key > head for key in keys)
     return all(key[0] > head[0] for key in keys)
 
 
-def extend(head: Head, new: list[Sighting]) -> Way:
-    """Go on from the head: `follows(head.physics, new)` holds."""
-    settled, clock, skews = timeline.settle(head.physics.clock, new)
-    items = timeline.arrange(settled, skews, head.physics.head)
-    folded = fold.fold(replace(head.physics, clock=clock), items)
+def extend(head: Head, settlement: Settlement) -> Way:
+    """Go on from the head: `follows(head.physics, settlement)` holds."""
+    settled = settlement.settled
+    items = timeline.arrange(settled, settlement.skews, head.physics.head)
+    folded = fold.fold(replace(head.physics, clock=settlement.clock), items)
     rows = heads.fact_rows(folded.facts, head.at_head)
     track, said = uploads.fold_uploads(head.track, uploads.uploads_of(settled))
     after = _stand(replace(head, track=track), head.at_row or head.physics, folded, settled, rows)
@@ -107,7 +119,9 @@ def from_history(head: Head, new: list[Sighting], history: History, earlier: dic
     `earlier`: id -> a `received` earlier than the stored one, which can change the clock and who won an id.
     """
     pump = head.physics.pump
-    stored = [_from_log(one.payload, one.received_us, one.digest, one.offset_us, earlier) for one in history.events]
+    stored = [
+        _from_log(one.payload, one.received_us, one.digest, one.offset_us, earlier) for one in history.events
+    ]
     if history.checkpoint is None:
         base, everything = pump_state.begin(pump), True
         winners, lost = timeline.unique([*stored, *new])
@@ -123,7 +137,10 @@ def from_history(head: Head, new: list[Sighting], history: History, earlier: dic
     track, silence = head.track, list(head.uploads_ahead)
     heard = uploads.uploads_of(settled if everything else news)
     if everything:
-        track, silence = uploads.begin(pump), [row for row in history.facts if row.cause == Cause.TELEMETRY_SILENT]
+        track, silence = (
+            uploads.begin(pump),
+            [row for row in history.facts if row.cause == Cause.TELEMETRY_SILENT],
+        )
     track, said = uploads.fold_uploads(track, heard)
     known = {id(seen) for seen in stored}
     return Way(
@@ -206,7 +223,10 @@ def event_row(one: Settled) -> EventRow:
     first_raw_us = last_raw_us = event.at_us
     rows_us = columns = None
     if isinstance(event, Telemetry) and len(one.rows_us):
-        first_raw_us, last_raw_us = (int(one.rows_us[0]) - one.offset_us, int(one.rows_us[-1]) - one.offset_us)
+        first_raw_us, last_raw_us = (
+            int(one.rows_us[0]) - one.offset_us,
+            int(one.rows_us[-1]) - one.offset_us,
+        )
         rows_us = one.rows_us
         columns = event.columns if len(one.kept) == len(event.t_s) else event.columns[:, one.kept]
     return EventRow(

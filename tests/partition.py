@@ -18,16 +18,22 @@ class LogRecord:
     value: bytes
 
 
-async def feed(store: MemoryStore, batches: Sequence[Sequence[bytes]], *, reload_each: bool = False) -> PartitionFold:
+async def feed(
+    store: MemoryStore, batches: Sequence[Sequence[bytes]], *, reload_each: bool = False
+) -> PartitionFold:
     """Fold and commit the batches in order; with `reload_each` a worker begins anew from the store for each."""
     fold, offset = PartitionFold(0, {}, 0), 0
     for batch in batches:
         if reload_each:
-            fold = PartitionFold(0, await store.load("pump-events", 0), await store.next_offset("pump-events", 0))
+            fold = PartitionFold(
+                0, await store.load("pump-events", 0), await store.next_offset("pump-events", 0)
+            )
         records = [LogRecord(offset + number, raw) for number, raw in enumerate(batch)]
         offset += len(records)
         intake = fold.read(records)
-        known = await store.known([pump for pump, _ in intake.keys], [event_id for _, event_id in intake.keys])
+        known = await store.known(
+            [pump for pump, _ in intake.keys], [event_id for _, event_id in intake.keys]
+        )
         requests = fold.plan(intake, known)
         histories = {request.pump: await store.history(request) for request in requests}
         changes = fold.fold(intake, histories)

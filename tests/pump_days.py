@@ -52,7 +52,12 @@ class PumpDays:
     ) -> bytes:
         """One event; the device's carry a `seq`."""
         self.number += 1
-        fields: dict[str, object] = {"type": event_type, "v": 1, "id": f"{event_type}-{self.number}", "pump": self.pump}
+        fields: dict[str, object] = {
+            "type": event_type,
+            "v": 1,
+            "id": f"{event_type}-{self.number}",
+            "pump": self.pump,
+        }
         fields |= {"source": source, "at": format_us(at_us)}
         if source == "device":
             fields["seq"] = self.seq
@@ -61,13 +66,17 @@ class PumpDays:
             fields["received"] = format_us(received_us)
         return wire(fields | payload)
 
-    def frame(self, start_us: int, hours: float, period_s: float, received_us: int | None, *, stands: bool) -> bytes:
+    def frame(
+        self, start_us: int, hours: float, period_s: float, received_us: int | None, *, stands: bool
+    ) -> bytes:
         """Telemetry rows from `start_us`, by the device's clock; the counter follows true time, or `stands`."""
         t_s = np.arange(0.0, hours * 3600, period_s)
         elapsed_h = (start_us - START_US) / HOUR_US + t_s / 3600
         counter = np.round(5.0 * elapsed_h, 1) if not stands else np.full(len(t_s), 7.0)
         payload: dict[str, object] = {"t_s": t_s.tolist(), "delivered_ul": counter.tolist()}
-        payload["reservoir_ml"] = np.round(20 - 0.005 * elapsed_h + self.rng.normal(0, 0.05, len(t_s)), 3).tolist()
+        payload["reservoir_ml"] = np.round(
+            20 - 0.005 * elapsed_h + self.rng.normal(0, 0.05, len(t_s)), 3
+        ).tolist()
         payload["pressure_kpa"] = np.round(1 + self.rng.normal(0, 0.2, len(t_s)), 3).tolist()
         return self.event("telemetry", start_us + self.skew_us, received_us, source="device", **payload)
 
@@ -107,7 +116,9 @@ def _clinic_visit(make: PumpDays, rng: np.random.Generator, start: int, received
     choice = int(rng.integers(0, 8))
     if choice == 0:
         rate = float(rng.choice([0.0, 3.0, 6.0, 60.0]))
-        return [make.event("program_set", at, came, mode="continuous", steps=[{"minute": 0, "rate_ul_h": rate}])]
+        return [
+            make.event("program_set", at, came, mode="continuous", steps=[{"minute": 0, "rate_ul_h": rate}])
+        ]
     if choice == 1:
         return [
             make.event("suspended", at, came),
@@ -118,13 +129,19 @@ def _clinic_visit(make: PumpDays, rng: np.random.Generator, start: int, received
     if choice == 3:
         return [make.event("alert_ack", at, came, cause="motor_stall", actor="n1")]
     if choice == 4:
-        return [make.event("alert_shelved", at, came, cause="telemetry_silent", until=format_us(at + 9 * HOUR_US))]
+        return [
+            make.event("alert_shelved", at, came, cause="telemetry_silent", until=format_us(at + 9 * HOUR_US))
+        ]
     if choice == 5:
         return [make.event("device_alarm", at, came, source="device", code="motor_stall", text="stall")]
     if choice == 6:
         pulses = {"volume_ul": 1.0, "every_s": 7200, "duration_s": 0}
         steps = [{"minute": 30, "rate_ul_h": 4.0}, {"minute": 700, "rate_ul_h": 8.0, "days": [0, 2, 5]}]
-        return [make.event("program_set", at, came, mode="flex", steps=steps, utc_offset_min=90, periodic_bolus=pulses)]
+        return [
+            make.event(
+                "program_set", at, came, mode="flex", steps=steps, utc_offset_min=90, periodic_bolus=pulses
+            )
+        ]
     return [make.event("volume_reported", at, came, ledger="reservoir", value_ul=15000.0, **_moment(at))]
 
 
@@ -135,5 +152,3 @@ def _moment(at_us: int) -> dict[str, str]:
 def sightings(records: Sequence[bytes]) -> list[Sighting]:
     """Wire records as the fold takes them."""
     return [sighting(raw) for raw in records]
-
-
