@@ -15,6 +15,7 @@ from litestar.openapi.spec import (
     OpenAPIResponse,
     OpenAPIType,
     Operation,
+    Reference,
     RequestBody,
     Schema,
     SecurityScheme,
@@ -82,7 +83,12 @@ def _accepted() -> OpenAPIResponse:
 
 
 def _problem(status: int, description: str) -> OpenAPIResponse:
-    properties = {"type": _text(), "title": _text(), "status": _number(), "detail": _text()}
+    properties: dict[str, Reference | Schema] = {
+        "type": _text(),
+        "title": _text(),
+        "status": _number(),
+        "detail": _text(),
+    }
     if status in (403, 413):
         properties["results"] = _results_schema()
     schema = Schema(type=OpenAPIType.OBJECT, required=["type", "title", "status"], properties=properties)

@@ -48,7 +48,7 @@ def _array_at(body: bytes) -> tuple[int, int] | None:
 
 
 def _take(body: bytes, start: int, count: int) -> tuple[list[bytes], int]:
-    pieces = []
+    pieces: list[bytes] = []
     while len(pieces) < count and start < len(body):
         end = _end(body, start)
         pieces.append(body[start:end])
