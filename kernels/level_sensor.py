@@ -19,6 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
+from kernels.borrow import borrow
 from kernels.stroke import prior_var, update
 
 OFFSET_SD: Final = 0.05  # of the reservoir, level sensor's offset before anything is known of it [P]
@@ -31,6 +32,7 @@ CORRELATED: Final = 1.3  # D2/D1 from which blocks are made twice as long [P]
 MAX_BLOCK_SCALE: Final = 16.0  # 1/32 of the reservoir [P]
 # The level's word on k is withheld until k's sd is so small: between prior and there, chance alone would page [P]
 TRUSTED_SD: Final = 0.0165
+COARSE: Final = 0.3  # share of unchanged readings from which the noise is finer than the quantum [P]
 GATE_Z: Final = 5.0  # level innovations beyond are refused, once
 SURPRISE_KEEP: Final = 0.8  # a forgetting sum over about five blocks
 SURPRISE_LIMIT: Final = 8.3  # 5 sd of that sum of unit innovations, 5 sqrt(1 / (1 - 0.8^2))
@@ -62,7 +64,7 @@ def free_offset(x: NDArray[np.float64]) -> None:
     x[st.RES_KO] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def _block_ul(x: NDArray[np.float64]) -> float:
     """Return the counted volume (uL) that closes a level block."""
     return x[st.RESERVOIR_ML] * 1000.0 / BLOCKS_A_RESERVOIR * x[st.RES_BLOCK_SCALE]
@@ -73,16 +75,12 @@ def _block_noise_var(x: NDArray[np.float64]) -> float:
     """Variance of a block's mean that carries the information of the block: see the module's recurrence."""
     reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
     d1 = x[st.RES_D1]
-    rho = (
-        min(max((x[st.RES_D2] / d1 - 1.0 - RHO_MARGIN) / (1.0 - RHO_MARGIN), 0.0), RHO_MAX)
-        if d1 > 0.0
-        else 0.0
-    )
+    rho = 0.0
+    if d1 > 0.0:
+        rho = min(max((x[st.RES_D2] / d1 - 1.0 - RHO_MARGIN) / (1.0 - RHO_MARGIN), 0.0), RHO_MAX)
     var = d1 / 2.0 * (1.0 + rho) / ((1.0 - rho) * (1.0 - rho)) * (1.0 + 8.0 / x[st.RES_BLOCKS])
     quantum = x[st.RES_QUANTUM_UL]
-    if (
-        x[st.RES_SAME] > 0.3
-    ):  # finer noise than the quantum: errors then are one sawtooth a quantum, not one a block
+    if x[st.RES_SAME] > COARSE:  # errors then are one sawtooth a quantum, not one a block
         var += quantum * quantum / 12.0 * max(1.0, quantum / _block_ul(x))
     floor_ul = NOISE_FLOOR * reservoir_ul
     return var + floor_ul * floor_ul
@@ -171,6 +169,7 @@ def level(x: NDArray[np.float64], reservoir_ml: float) -> None:
     Unused while the reservoir's size is unknown, and once the estimate is at empty and the reading agrees: a dry
     reservoir's level stands still and says nothing of the stroke.
     """
+    x = borrow(x)
     reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
     if not (reservoir_ml >= 0.0 and reservoir_ul > 0.0):
         return

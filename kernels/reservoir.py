@@ -24,6 +24,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
+from kernels.borrow import borrow
 from kernels.emptying import (
     device_needed_ul,
     needed_ul,
@@ -41,7 +42,7 @@ from kernels.stroke import (
     RATIO_MEMORY_ROWS,
     count,
     encoder_ratio,
-    joined,
+    joined_k,
     prior_var,
     sense_ratio,
     update,
@@ -130,6 +131,7 @@ def advance(x: NDArray[np.float64], programmed_ul: float, sensed_ul: float, coun
         True where this row holds a counter reading: the difference replaces what was assumed since the last one. With
         NaN it is the first reading of a counter and only starts it.
     """
+    x = borrow(x)
     x[st.RES_DEVICE_UL] -= programmed_ul
     e = encoder_ratio(x)
     if counted and x[st.RES_SOURCE] != COUNTER_SOURCE:
@@ -156,7 +158,7 @@ def advance(x: NDArray[np.float64], programmed_ul: float, sensed_ul: float, coun
         if x[st.RES_SOURCE] == FLOW_SOURCE:
             sense_ratio(x, sensed_ul, programmed_ul)
         u = sensed_ul
-    delivered_ul = joined(x)[1] * u
+    delivered_ul = joined_k(x) * u
     count(x, u)
     owed = x[st.RES_DEBT_UL] - delivered_ul
     x[st.RES_DEBT_UL] = max(owed, 0.0)

@@ -27,7 +27,7 @@ FLOW_SOURCE: Final = 1.0
 COUNTER_SOURCE: Final = 2.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def prior_var(x: NDArray[np.float64]) -> float:
     """Variance of k before anything is known: calibration of the flow sensor that counts, else the tolerance."""
     if x[st.RES_SOURCE] == FLOW_SOURCE:
@@ -37,6 +37,23 @@ def prior_var(x: NDArray[np.float64]) -> float:
         tolerance = DEFAULT_TOLERANCE
     sd = tolerance / Z95
     return sd * sd
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def joined_k(x: NDArray[np.float64]) -> float:
+    """Return the mean of k in `joined`, for every row."""
+    k, kk = x[st.RES_K], x[st.RES_KK]
+    if math.isnan(x[st.RES_SURPRISE]) and x[st.RES_BLOCKS] > 0.0:
+        k = 1.0
+        kk = prior_var(x)
+    counted_ul = x[st.RES_FLOW_COUNTED_UL]
+    if counted_ul > 0.0 and x[st.RES_SOURCE] == COUNTER_SOURCE:
+        doubt = x[st.RESERVOIR_ML] * 1000.0 * FLOW_DOUBT / counted_ul
+        s = kk + FLOW_SD * FLOW_SD
+        if doubt > 0.0:
+            s += doubt * doubt
+        k += kk / s * (x[st.RES_FLOW_UL] / counted_ul - k)
+    return k
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -71,14 +88,14 @@ def joined(x: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
     return v, k, vv, vk, kk
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def encoder_ratio(x: NDArray[np.float64]) -> float:
     """E = sensed / programmed, recent and volume-weighted; 1 before anything was sensed."""
     below = x[st.RES_E_PROGRAMMED_UL]
     return x[st.RES_E_SENSED_UL] / below if below > 0.0 else 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def sense_ratio(x: NDArray[np.float64], sensed_ul: float, programmed_ul: float) -> None:
     """Take one pair into e; older pairs fade with the programmed volume."""
     if not x[st.RES_E_PROGRAMMED_UL] > 0.0:
@@ -93,7 +110,7 @@ def sense_ratio(x: NDArray[np.float64], sensed_ul: float, programmed_ul: float) 
     x[st.RES_E_PROGRAMMED_UL] = keep * x[st.RES_E_PROGRAMMED_UL] + programmed_ul
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def count(x: NDArray[np.float64], u_ul: float) -> None:
     """Move the filter by a counted volume (negative where more was assumed than the counter confirms)."""
     k = x[st.RES_K]
@@ -119,7 +136,7 @@ def count(x: NDArray[np.float64], u_ul: float) -> None:
         x[st.RES_VV] += walked * u_ul * u_ul / 3.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def update(
     x: NDArray[np.float64], h_k: float, h_o: float, residual: float, noise_var: float, gate_z: float
 ) -> float:
