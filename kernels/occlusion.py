@@ -41,6 +41,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
+from kernels.borrow import borrow
 
 HOUR_US: Final = 3.6e9
 DAY_US: Final = 24 * HOUR_US
@@ -263,7 +264,7 @@ def _evidence(x: NDArray[np.float64], t_us: float, low_kpa: float, flow_ul_h: fl
     x[st.OCC_LIMIT_US] = t_us + max(left_kpa, 0.0) / slope * HOUR_US if not np.isnan(left_kpa) else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _stuck(x: NDArray[np.float64], step_kpa: float) -> bool:
     """Count rows that repeat exactly; True once that is beyond the habit of this sensor."""
     bound = 2.0 * x[st.OCC_SAME_HABIT] + STUCK_ROWS
@@ -277,7 +278,7 @@ def _stuck(x: NDArray[np.float64], step_kpa: float) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> float:
     """Flow that fills a blocked line (uL/h): programmed, else sensed; 0 = the pump is not asked to pump; NaN = unknown."""
     if programmed_ul_h > 0.0:
@@ -290,7 +291,7 @@ def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) ->
     return np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _allow(x: NDArray[np.float64], flow_ul_h: float) -> float:
     """Lift of the envelope (kPa) for a flow above all that it has seen; fades over 16 rows once that flow is gone."""
     lasting = min(flow_ul_h, x[st.OCC_FLOW_LAST_UL_H]) if flow_ul_h > 0.0 else 0.0
@@ -311,7 +312,7 @@ def _allow(x: NDArray[np.float64], flow_ul_h: float) -> float:
     return float(allow)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> int:
     """Whether the sensed flow stands far below its own habit (a pump whose flow yields to resistance)."""
     share = sensed_ul_h / programmed_ul_h if programmed_ul_h > 0.0 else sensed_ul_h
@@ -358,7 +359,7 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     return 1.0 if low_kpa - base > flat * (threshold - base) else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _learn(x: NDArray[np.float64], low_kpa: float, step_kpa: float, inlet_kpa: float) -> None:
     x[st.OCC_PART_N] += 1.0
     x[st.OCC_PART_SUM_KPA] += low_kpa
@@ -370,7 +371,7 @@ def _learn(x: NDArray[np.float64], low_kpa: float, step_kpa: float, inlet_kpa: f
         _close_part(x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _recovered(x: NDArray[np.float64], high_kpa: float) -> bool:
     """Whether the pressure is back: in the lower half of the margin, or fallen by most of its peak."""
     over = high_kpa - x[st.OCC_BASE_KPA]
@@ -393,6 +394,7 @@ def occlusion_row(
     x: float64[SIZE]. t_us: us. pressure_kpa, inlet_kpa: kPa at outlet and inlet. programmed_ul_h: mean programmed flow
     since the last row with boluses (NaN = unknown). sensed_ul_h: uL/h. Any of them may be NaN or infinite = not reported.
     """
+    x = borrow(x)
     level = int(x[st.OCC_LEVEL])
     if not abs(pressure_kpa) < np.inf:
         return level
@@ -467,6 +469,8 @@ def occlusion_rows(
     levels: NDArray[np.float64],
 ) -> None:
     """`occlusion_row` over columns of equal length, float64[n]; `levels` is filled. For benches and tests."""
+    x, t_us, pressure_kpa, inlet_kpa = borrow(x), borrow(t_us), borrow(pressure_kpa), borrow(inlet_kpa)
+    programmed_ul_h, sensed_ul_h, levels = borrow(programmed_ul_h), borrow(sensed_ul_h), borrow(levels)
     for k in range(t_us.size):
         levels[k] = occlusion_row(
             x, t_us[k], pressure_kpa[k], inlet_kpa[k], programmed_ul_h[k], sensed_ul_h[k]

@@ -1,0 +1,280 @@
+/* kernels/occlusion.py in C, operation by operation: the yardstick of `make bench`. The meaning of everything is said there.
+ *
+ * Build: gcc -O3 -march=native -ffp-contract=off -shared -fPIC -o occlusion_twin.so occlusion_twin.c -lm
+ * Contraction is off because numba's code has none: both must give the same bits.
+ */
+#include <math.h>
+#include <stdint.h>
+
+enum {
+    LIMIT_KPA = 10,
+    LEVEL = 128, READY, ONSET_US, SLOPE, BASE, SCORE, LIMIT_US, COMPLIANCE, TOP, THRESHOLD, LAST_US, LAST, LAST_LOW,
+    QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
+    ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
+    OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, RING_MAX = 184, RING_MEAN = 196,
+    RING = 12, PROFILE = 10
+};
+static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
+    SHAPE = 0.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, CLEAR_SHARE = 0.25,
+    STUCK_ROWS = 8.0;
+static const double K_OF_N[] = {12.2, 9.91, 8.69, 7.91, 7.37, 6.96, 6.68};
+
+static inline double min2(double a, double b) { return b < a ? b : a; }
+static inline double max2(double a, double b) { return b > a ? b : a; }
+
+static double median(const double *a, int n) {
+    int wanted = (n - 1) / 2;
+    for (int i = 0; i < n; i++) {
+        int below = 0, equal = 0;
+        for (int j = 0; j < n; j++) {
+            if (a[j] < a[i]) below++;
+            else if (a[j] == a[i]) equal++;
+        }
+        if (below <= wanted && wanted < below + equal) return a[i];
+    }
+    return NAN;
+}
+
+static void envelope(double *x) {
+    int n = (int)x[RING_N], at = 0;
+    double first = -INFINITY, second = -INFINITY, total = 0.0, squares = 0.0;
+    for (int i = 0; i < n; i++) {
+        double largest = x[RING_MAX + i];
+        if (largest > first) { second = first; first = largest; at = i; }
+        else if (largest > second) second = largest;
+    }
+    for (int i = 0; i < n; i++) total += i == at ? second : x[RING_MAX + i];
+    double mean = total / n;
+    for (int i = 0; i < n; i++) {
+        double off = (i == at ? second : x[RING_MAX + i]) - mean;
+        squares += off * off;
+    }
+    double base = median(x + RING_MEAN, n), top = second;
+    double threshold = mean + K_OF_N[(n < 6 ? 6 : n) - 6] * sqrt(squares / (n - 1));
+    if (n * x[PART_ROWS] * x[PERIOD_US] >= DAY_US) threshold = min2(threshold, top + MARGIN_MOST * (top - base));
+    threshold = max2(max2(threshold, top + MARGIN * (top - base)), top + ROUNDING * fabs(base));
+    if (x[QUANTUM] < INFINITY) threshold = max2(threshold, top + QUANTA * x[QUANTUM]);
+    x[BASE] = base; x[TOP] = top; x[THRESHOLD] = threshold;
+}
+
+static void drop_part(double *x) {
+    x[PART_N] = x[PART_SUM] = x[PART_ROUGH] = x[PART_FLOW] = 0.0;
+    x[PART_MAX] = -INFINITY;
+    x[PART_INLET] = NAN;
+}
+
+static void close_part(double *x) {
+    double rows = x[PART_N];
+    int n = (int)x[RING_N];
+    if (n == RING) {
+        for (int i = 0; i < RING - 1; i++) { x[RING_MAX + i] = x[RING_MAX + i + 1]; x[RING_MEAN + i] = x[RING_MEAN + i + 1]; }
+        n--;
+    }
+    x[RING_MAX + n] = x[PART_MAX];
+    x[RING_MEAN + n] = x[PART_SUM] / rows;
+    n++;
+    if (n == RING) {
+        x[READY] = 1.0;
+        if (x[PART_ROWS] * x[PERIOD_US] < DAY_US) {
+            for (int i = 0; i < RING / 2; i++) {
+                x[RING_MAX + i] = max2(x[RING_MAX + 2 * i], x[RING_MAX + 2 * i + 1]);
+                x[RING_MEAN + i] = 0.5 * (x[RING_MEAN + 2 * i] + x[RING_MEAN + 2 * i + 1]);
+            }
+            n = RING / 2;
+            x[PART_ROWS] *= 2.0;
+        }
+    }
+    x[RING_N] = n;
+    double rough = x[PART_ROUGH] / rows, reference = x[ROUGH_REF];
+    if (reference == 0.0) x[ROUGH_REF] = rough;
+    else x[ROUGH_REF] += 0.25 * (min2(rough, 4.0 * reference) - reference);
+    double flow = x[PART_FLOW], seen = x[FLOW_TOP];
+    x[FLOW_TOP] = flow > seen ? seen + 0.5 * (flow - seen) : max2(flow, 0.9 * seen);
+    double inlet = x[PART_INLET], inlet_top = x[INLET_TOP];
+    if (!isnan(inlet)) x[INLET_TOP] = isnan(inlet_top) ? inlet : inlet_top + 0.125 * (inlet - inlet_top);
+    drop_part(x);
+    if (n >= RING / 2) envelope(x);
+}
+
+static void profile_add(double *x, double t_us, double low, double before, double top) {
+    if (x[OUT_ROWS] == 0.0) {
+        x[OUT] = min2(before, top);
+        x[OUT_US] = x[ONSET_US] = t_us;
+        x[OUT_STRIDE] = 1.0;
+        x[OUT_N] = x[OUT_FILL] = x[OUT_SUM] = 0.0;
+    }
+    x[OUT_ROWS] += 1.0;
+    x[OUT_FILL] += 1.0;
+    x[OUT_SUM] += low;
+    if (x[OUT_FILL] < x[OUT_STRIDE]) return;
+    int n = (int)x[OUT_N] + 1;
+    x[OUT + n] = x[OUT_SUM] / x[OUT_FILL];
+    x[OUT_FILL] = x[OUT_SUM] = 0.0;
+    if (n == PROFILE) {
+        for (int i = 1; i <= PROFILE / 2; i++) x[OUT + i] = 0.5 * (x[OUT + 2 * i - 1] + x[OUT + 2 * i]);
+        n = PROFILE / 2;
+        x[OUT_STRIDE] *= 2.0;
+    }
+    x[OUT_N] = n;
+}
+
+static void profile_close(double *x) {
+    x[OUT_ROWS] = x[OUT_BELOW] = 0.0;
+    x[ONSET_US] = x[SLOPE] = x[LIMIT_US] = x[COMPLIANCE] = NAN;
+}
+
+static double jumps(const double *x, double low) {
+    int n = (int)x[OUT_N], wide = x[OUT_STRIDE] > 1.0, at = -2, width = 1;
+    double first = 0.0, falls = 0.0, before = 0.0, second = 0.0;
+    for (int i = 0; i <= n; i++) {
+        double rise = (i == n ? low : x[OUT + i + 1]) - x[OUT + i];
+        falls -= min2(rise, 0.0);
+        if (rise > first) { first = rise; at = i; width = 1; }
+        if (wide && i > 0 && rise + before > first) { first = rise + before; at = i - 1; width = 2; }
+        before = rise;
+    }
+    for (int i = 0; i <= n; i++) {
+        double rise = (i == n ? low : x[OUT + i + 1]) - x[OUT + i];
+        if (!(at <= i && i < at + width)) second = max2(second, rise);
+    }
+    return first + second + falls;
+}
+
+static void evidence(double *x, double t_us, double low, double flow) {
+    double elapsed_h = (t_us - x[OUT_US]) / HOUR_US;
+    if (elapsed_h <= 0.0 || x[OUT_N] == 0.0) return;
+    double slope = (low - x[OUT]) / elapsed_h;
+    x[SLOPE] = slope;
+    if (slope <= 0.0) return;
+    x[ONSET_US] = x[OUT_US] - max2((x[OUT] - x[BASE]) / slope * HOUR_US, 0.0);
+    x[COMPLIANCE] = flow / slope;
+    double left = x[LIMIT_KPA] - low;
+    x[LIMIT_US] = isnan(left) ? NAN : t_us + max2(left, 0.0) / slope * HOUR_US;
+}
+
+static int stuck(double *x, double step) {
+    double bound = 2.0 * x[HABIT] + STUCK_ROWS;
+    if (step == 0.0) { x[SAME] += 1.0; return x[SAME] > bound; }
+    x[QUANTUM] = min2(x[QUANTUM], fabs(step));
+    if (x[SAME] > x[HABIT] && x[LEVEL] == 0.0) x[HABIT] = min2(x[SAME], bound);
+    x[SAME] = 0.0;
+    return 0;
+}
+
+static double flow_of(double *x, double programmed, double sensed) {
+    if (programmed > 0.0) { x[PROGRAMMED] = 1.0; return programmed; }
+    if (sensed > 0.0) return sensed;
+    return programmed == 0.0 && x[PROGRAMMED] == 1.0 ? 0.0 : NAN;
+}
+
+static double allow_for(double *x, double flow) {
+    double lasting = flow > 0.0 ? min2(flow, x[FLOW_LAST]) : 0.0;
+    x[PART_FLOW] = max2(x[PART_FLOW], lasting);
+    if (flow > 0.0) {
+        x[FLOW_LAST] = flow;
+        if (x[FLOW_TOP] == 0.0) x[FLOW_TOP] = flow;
+    }
+    double allow = x[ALLOW] * 0.9375, base = x[BASE], top = x[TOP], seen = x[FLOW_TOP];
+    if (allow < ROUNDING * (x[THRESHOLD] - base)) allow = 0.0;
+    if (flow > 1.05 * seen) {
+        double ratio = flow / seen;
+        allow = max2(allow, max2(fabs(base), fabs(top)) * (ratio * ratio - 1.0));
+    }
+    x[ALLOW] = allow;
+    return allow;
+}
+
+static int sensed_lost(double *x, double programmed, double sensed) {
+    double share = programmed > 0.0 ? sensed / programmed : sensed;
+    if (!(fabs(share) < INFINITY)) return 0;
+    double mean = x[SENSED_MEAN];
+    if (isnan(mean)) {
+        x[SENSED_MEAN] = x[SENSED_NOW] = share;
+        x[SENSED_DEV] = fabs(share);
+        return 0;
+    }
+    x[SENSED_NOW] += 0.25 * (share - x[SENSED_NOW]);
+    if (x[LEVEL] == 0.0 && x[OUT_ROWS] == 0.0) {
+        double dev = x[SENSED_DEV], off = min2(max2(share - mean, -4.0 * dev), 4.0 * dev);
+        x[SENSED_MEAN] += off / 64.0;
+        x[SENSED_DEV] += (fabs(off) - dev) / 64.0;
+    }
+    return x[SENSED_NOW] < mean - 6.0 * x[SENSED_DEV] && x[READY] == 1.0;
+}
+
+static double condition(double *x, double low, double allow, int lost) {
+    double base = x[BASE], top = x[TOP] + allow, threshold = x[THRESHOLD] + allow;
+    x[SCORE] = (low - jumps(x, low) - top) / (threshold - top);
+    if (low <= threshold) return 0.0;
+    if (x[SCORE] > SHAPE) return HOLD_ROWS;
+    double quantum = x[QUANTUM], reference = x[ROUGH_REF];
+    int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
+    double flat = x[PART_ROWS] * x[PERIOD_US] >= DAY_US ? FLAT_KNOWN : FLAT_YOUNG;
+    if (smooth || lost) flat *= LOST_SHARE;
+    return low - base > flat * (threshold - base) ? 1.0 : 0.0;
+}
+
+static int recovered(double *x, double high) {
+    double over = high - x[BASE], margin = x[THRESHOLD] - x[BASE];
+    x[PEAK] = max2(x[PEAK], over);
+    return over < 0.5 * margin || over < CLEAR_SHARE * x[PEAK];
+}
+
+static int row(double *x, double t_us, double pressure, double inlet, double programmed, double sensed) {
+    int level = (int)x[LEVEL];
+    if (!(fabs(pressure) < INFINITY)) return level;
+    double last = x[LAST], last_us = x[LAST_US];
+    x[LAST] = pressure; x[LAST_US] = t_us;
+    if (isnan(last)) return level;
+    double gap = t_us - last_us, usual = x[PERIOD_US], step = pressure - last;
+    x[PERIOD_US] = usual > 0.0 ? usual + (min2(gap, 4.0 * usual) - usual) / 64.0 : gap;
+    int known = x[PART_ROWS] * x[PERIOD_US] >= DAY_US;
+    if (stuck(x, step) && (known || level > 0)) return level;
+    x[ROUGH] += (step * step - x[ROUGH]) / 16.0;
+    int lost = sensed_lost(x, programmed, sensed);
+    double flow = flow_of(x, programmed, sensed), common = 0.0;
+    if (inlet > x[INLET_TOP] && inlet < INFINITY) common = inlet - x[INLET_TOP];
+    if (level == 2) {
+        x[HOLD] = recovered(x, max2(pressure, last)) ? x[HOLD] + 1.0 : 0.0;
+        if (x[HOLD] > HOLD_ROWS) { x[LEVEL] = x[HOLD] = 0.0; profile_close(x); return 0; }
+        return 2;
+    }
+    double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
+    x[LAST_LOW] = low;
+    if (flow == 0.0) return level;
+    double allow = allow_for(x, flow);
+    if (x[READY] == 1.0) {
+        double top = x[TOP] + allow;
+        if (low > top) {
+            x[OUT_BELOW] = 0.0;
+            profile_add(x, t_us, low, before, top);
+            due = condition(x, low, allow, lost);
+        } else if (x[OUT_ROWS] > 0.0) {
+            x[OUT_BELOW] += 1.0;
+            if (x[OUT_BELOW] > 3.0 + 0.25 * x[OUT_ROWS]) profile_close(x);
+            else profile_add(x, t_us, low, before, top);
+        }
+    }
+    if (due > 0.0) {
+        evidence(x, t_us, low, flow);
+        x[HOLD] += due;
+        level = x[HOLD] >= HOLD_ROWS ? 2 : 1;
+        if (level == 2) { x[HOLD] = 0.0; x[PEAK] = low - x[BASE]; drop_part(x); }
+    } else {
+        x[HOLD] = 0.0;
+        level = 0;
+        x[PART_N] += 1.0;
+        x[PART_SUM] += low;
+        x[PART_MAX] = max2(x[PART_MAX], low);
+        x[PART_ROUGH] += step * step;
+        if (fabs(inlet) < INFINITY && !(x[PART_INLET] > inlet)) x[PART_INLET] = inlet;
+        if (x[PART_N] >= x[PART_ROWS]) close_part(x);
+    }
+    x[LEVEL] = level;
+    return level;
+}
+
+void occlusion_rows(double *x, const double *t_us, const double *pressure, const double *inlet, const double *programmed,
+                    const double *sensed, double *levels, int64_t n) {
+    for (int64_t k = 0; k < n; k++) levels[k] = row(x, t_us[k], pressure[k], inlet[k], programmed[k], sensed[k]);
+}
