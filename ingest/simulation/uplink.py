@@ -17,7 +17,7 @@ from ingest.simulation.entries import Entry
 from ingest.simulation.programs import Floats, Times
 from ingest.simulation.sensors import SensorBank
 
-CHUNK_ROWS: Final = 4096
+CHUNK_ROWS: Final = 1024
 _BACKLOG_SPACING_US: Final = 5 * SECOND_US
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import sys
 import time
@@ -260,7 +261,9 @@ def _refusal() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise
+        # Python would complain again when it flushes at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
     except OSError as failed:
         raise click.UsageError(f"can't write {failed.filename or 'the output'}: {failed.strerror}") from None
 
