@@ -12,6 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,9 +20,12 @@ from contract.errors import ThecaflowError
 from thecaflow import commands
 from thecaflow.settings import use_numba_cache
 
-EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+
+class ReaderLeftError(Exception):
+    """Whoever read our output has seen enough; nothing to mend."""
 
 
 class LazyGroup(click.Group):
@@ -42,6 +46,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"thecaflow.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a closed pipe leaves as ReaderLeftError, since click would end the process with exit 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as closed:
+            raise ReaderLeftError from closed
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with the first line of their docstrings, read without importing them."""
@@ -101,8 +112,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return refused.exit_code
     except ThecaflowError as failed:
         click.echo(f"thecaflow: {failed}", err=True)
-        return EXIT_ERROR
-    except BrokenPipeError:
+        return failed.exit_code
+    except ReaderLeftError:
         # `thecaflow export | head`: the reader has what it wanted. Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
