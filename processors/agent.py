@@ -23,9 +23,9 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from contract.errors import UnreachableError
-from processors.partition_heads import Head, Heads
 from processors.health import Progress
 from processors.metrics import Metric, Metrics
+from processors.partition_heads import Head, Heads
 from processors.ports import ExitCode, MustStopError, Store
 from processors.transport import Poll
 from storage.types import Changes
@@ -185,7 +185,8 @@ class Agent:
             except UnreachableError as unreachable:
                 self._heads.drop(poll.partition)
                 self._metrics.add(Metric.RETRIES, partition=str(poll.partition))
-                logger.warning("partition %d: %s; again in %.1f s", poll.partition, unreachable, pause_s)
+                if pause_s < BACKOFF_MOST_S:  # afterwards the lag and /healthz go on telling
+                    logger.warning("partition %d: %s; in %.1f s", poll.partition, unreachable, pause_s)
                 await self._sleep(pause_s)
                 pause_s = min(2 * pause_s, BACKOFF_MOST_S)
         return False
@@ -236,9 +237,8 @@ class Agent:
         known = await self._store.known(intake.keys) if intake.keys else {}
         requests = await self._in_thread(fold.plan, intake, known)
         histories = {request.pump: await self._store.history(request) for request in requests}
-        uploads = {pump: await self._store.upload_headers(pump) for pump in fold.needs_uploads(intake)}
         began = time.perf_counter()
-        changes = await self._in_thread(fold.fold, intake, histories, uploads)
+        changes = await self._in_thread(fold.fold, intake, histories)
         self._metrics.observe(Metric.FOLD_SECONDS, time.perf_counter() - began)
         self._metrics.add(Metric.REWINDS, len(requests), partition=str(poll.partition))
         return changes
@@ -260,9 +260,9 @@ class Agent:
 
     def _report(self, poll: Poll, changes: Changes) -> None:
         now, partition, metrics = self._clock(), str(poll.partition), self._metrics
-        self._progress.advanced(poll.partition, changes.next_offset)
-        metrics.set(Metric.PROGRESS_AT, now, partition=partition)
-        metrics.set(Metric.LAG, max(0, poll.end_offset - changes.next_offset), partition=partition)
+        if self._progress.advanced(poll.partition, changes.next_offset):
+            metrics.set(Metric.PROGRESS_AT, now, partition=partition)
+            metrics.set(Metric.LAG, max(0, poll.end_offset - changes.next_offset), partition=partition)
         metrics.add(Metric.BATCHES, partition=partition)
         metrics.add(Metric.FRAMES, len(changes.events), partition=partition)
         samples = sum(len(event.rows_us) for event in changes.events if event.rows_us is not None)

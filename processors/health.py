@@ -77,19 +77,22 @@ class Progress:
             self._standings = {p: kept.get(p) or _Standing(now) for p in sorted(partitions)}
             self._started = True
 
-    def loaded(self, partition: int, next_offset: int) -> None:
-        """Learn where the database stands, which is no progress."""
+    def loaded(self, partition: int, next_offset: int) -> bool:
+        """Learn where the database stands, which is no progress; False if the partition is not held any more."""
         with self._lock:
-            if partition in self._standings:
-                self._standings[partition].next_offset = next_offset
+            standing = self._standings.get(partition)
+            if standing is not None:
+                standing.next_offset = next_offset
+            return standing is not None
 
-    def advanced(self, partition: int, next_offset: int) -> None:
-        """Learn that a batch was committed."""
+    def advanced(self, partition: int, next_offset: int) -> bool:
+        """Learn that a batch was committed; False if the partition is not held any more."""
         with self._lock:
             standing = self._standings.get(partition)
             if standing is not None:
                 standing.next_offset = next_offset
                 standing.advanced_at = standing.well_at = self._clock()
+            return standing is not None
 
     def measured(self, end_offsets: Mapping[int, int]) -> dict[int, int]:
         """Take the broker's end offsets; return the lag of each partition whose database offset is known."""
@@ -107,6 +110,15 @@ class Progress:
         """Return records not yet committed, of each partition where both offsets are known."""
         with self._lock:
             return {p: s.lag for p, s in self._standings.items() if s.lag is not None}
+
+    def unknown(self) -> dict[int, int]:
+        """Return the end offset of each partition whose database offset nobody could read yet."""
+        with self._lock:
+            return {
+                p: s.end_offset
+                for p, s in self._standings.items()
+                if s.next_offset is None and s.end_offset is not None
+            }
 
     @property
     def started(self) -> bool:

@@ -49,7 +49,7 @@ class Metric(Enum):
     )
     REREADS = Definition("thecaflow_rereads", "counter", "Times that a partition was read anew.", PARTITION)
     RETRIES = Definition(
-        "thecaflow_database_retries", "counter", "Batches retried after a database error.", ("step",)
+        "thecaflow_database_retries", "counter", "Batches retried after a database error.", PARTITION
     )
     LAG = Definition("thecaflow_lag_records", "gauge", "Records in the log, not yet committed.", PARTITION)
     PROGRESS_AT = Definition(

@@ -142,8 +142,8 @@ class Heads:
         self._refuse_database_ahead(partition, next_offset, bounds.end)
         head = Head(await self._make(partition, blobs, next_offset), next_offset)
         self._heads[partition] = head
-        self._progress.loaded(partition, next_offset)
-        self._metrics.set(Metric.LAG, bounds.end - next_offset, partition=str(partition))
+        if self._progress.loaded(partition, next_offset):
+            self._metrics.set(Metric.LAG, bounds.end - next_offset, partition=str(partition))
         return head
 
     async def _make(self, partition: int, blobs: dict[str, bytes], next_offset: int) -> PartitionFold:

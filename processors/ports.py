@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from processors.transport import LogBounds, Record
-from storage.types import Changes, EventKey, History, HistoryRequest, Known, UploadHeader
+from storage.types import Changes, EventKey, History, HistoryRequest, Known
 
 
 class ExitCode(IntEnum):
@@ -46,13 +46,8 @@ class PartitionFold(Protocol):
     def plan(self, intake: Any, known: Mapping[EventKey, Known]) -> Sequence[HistoryRequest]:
         """Say which pumps have to be folded again from a checkpoint."""
 
-    def needs_uploads(self, intake: Any) -> Sequence[str]:
-        """Say which pumps need their upload track read."""
-
-    def fold(
-        self, intake: Any, histories: Mapping[str, History], uploads: Mapping[str, Sequence[UploadHeader]]
-    ) -> Changes:
-        """Fold the batch."""
+    def fold(self, intake: Any, histories: Mapping[str, History]) -> Changes:
+        """Fold the batch; `histories` answer what `plan` asked for, by pump."""
 
     def accept(self, changes: Changes) -> None:
         """Take over what was committed."""
@@ -72,9 +67,6 @@ class Store(Protocol):
 
     async def history(self, request: HistoryRequest) -> History:
         """Return a pump from a checkpoint on."""
-
-    async def upload_headers(self, pump: str) -> Sequence[UploadHeader]:
-        """Return the pump's upload track."""
 
     async def commit(self, changes: Changes) -> bool:
         """Write everything in one transaction; False if the partition is not ours any more."""

@@ -8,7 +8,7 @@ from storage import log, states
 from storage.commit import commit
 from storage.migrate import require_current
 from storage.pool import Database
-from storage.types import Changes, EventKey, History, HistoryRequest, Known, UploadHeader
+from storage.types import Changes, EventKey, History, HistoryRequest, Known
 
 
 class DatabaseStore:
@@ -50,11 +50,6 @@ class DatabaseStore:
         """Return the pump's newest usable checkpoint and what came after it."""
         async with self._database.acquire() as connection:
             return await log.history(connection, request)
-
-    async def upload_headers(self, pump: str) -> Sequence[UploadHeader]:
-        """Return the pump's upload track."""
-        async with self._database.acquire() as connection:
-            return await log.upload_headers(connection, pump)
 
     async def commit(self, changes: Changes) -> bool:
         """Write everything in one transaction; False if the partition is not ours any more."""

@@ -13,7 +13,6 @@ make it safe, and every one of them is about offsets:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from contract.errors import UnreachableError
-
-logger = logging.getLogger(__name__)
 
 Record: TypeAlias = ConsumerRecord  # key: bytes | None, value: bytes
 
@@ -128,6 +125,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         end = await consumer.end_offsets([tp])
         return LogBounds(first[tp], end[tp])
 
+    async def committed(self, tp: TopicPartition) -> int | None:
+        """Ask the broker for what the group committed."""
+        committed: int | None = await self._ensure_consumer().committed(tp)
+        return committed
+
 
 class Consumer(driver.Consumer):
     """Faust's consumer with whole polls, and with seeks to the owner's offsets."""
@@ -182,6 +184,14 @@ class Consumer(driver.Consumer):
         with _broker_errors():
             ends = await self.highwaters(*(TopicPartition(tp.topic, tp.partition) for tp in assigned))
         return {tp.partition: end for tp, end in ends.items()}
+
+    async def group_offset(self, topic: str, partition: int) -> int:
+        """Ask the broker for what the group committed, 0 if nothing: only to show some lag while the database is away."""
+        with _broker_errors():
+            committed: int | None = await self._thread.call_thread(
+                self._thread.committed, TopicPartition(topic, partition)
+            )
+        return committed or 0
 
     async def _begin_epochs(self, offsets: Mapping[TP, int]) -> dict[TopicPartition, int]:
         sought = {TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}

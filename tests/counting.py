@@ -21,7 +21,6 @@ from storage.types import (
     Known,
     QuarantineRow,
     StateRow,
-    UploadHeader,
 )
 
 POISON = b"poison"
@@ -51,15 +50,7 @@ class CountingFold:
     def plan(self, intake: CountingIntake, known: Mapping[EventKey, Known]) -> Sequence[HistoryRequest]:
         return []
 
-    def needs_uploads(self, intake: CountingIntake) -> Sequence[str]:
-        return []
-
-    def fold(
-        self,
-        intake: CountingIntake,
-        histories: Mapping[str, History],
-        uploads: Mapping[str, Sequence[UploadHeader]],
-    ) -> Changes:
+    def fold(self, intake: CountingIntake, histories: Mapping[str, History]) -> Changes:
         counts = dict(self.counts)
         events = []
         for record in intake.records:
@@ -137,9 +128,6 @@ class MemoryStore:
 
     async def history(self, request: HistoryRequest) -> History:
         return History(None, [], [])
-
-    async def upload_headers(self, pump: str) -> Sequence[UploadHeader]:
-        return []
 
     async def commit(self, changes: Changes) -> bool:
         self.fail_if_told()

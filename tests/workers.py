@@ -29,11 +29,14 @@ REAL = ("-m", "thecaflow", "worker")
 class WorkerProcess:
     """One worker; its log is kept and shown when something fails."""
 
-    def __init__(self, settings: Settings, name: str, folder: Path, program: Sequence[str] = COUNTING) -> None:
+    def __init__(
+        self, settings: Settings, name: str, folder: Path, program: Sequence[str] = COUNTING
+    ) -> None:
         self.settings = settings
         self.name = name
         self.port = free_port()
         self.log = folder / f"{name}.log"
+        self._stdout = folder / f"{name}.out"
         self._program = program
         self.started: subprocess.Popen[bytes] | None = None
 
@@ -42,13 +45,13 @@ class WorkerProcess:
         arguments = [self.name, str(self.port)]
         if self._program == REAL:
             arguments = ["--name", self.name, "--http-port", str(self.port), "--session-timeout", "3"]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self._stdout.open("ab") as stdout:
             self.started = subprocess.Popen(
                 [sys.executable, *self._program, *arguments],
                 env=os.environ | self.settings.to_env(),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=stdout,
+                stderr=log,
             )
 
     @property
@@ -97,6 +100,10 @@ class WorkerProcess:
         text = self.page("/metrics")[1].decode()
         lines = (line for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def stdout(self) -> str:
+        """Return what it wrote to standard output."""
+        return self._stdout.read_text(errors="replace")
 
     def text(self) -> str:
         """Return its log so far."""
@@ -177,22 +184,23 @@ class CountingFleet:
         self.sent = 0
         self.ends: dict[int, int] = {}
 
-    async def send(self, count: int) -> None:
-        """Send `count` events and wait until the broker has them."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka, acks="all", enable_idempotence=True)
+    async def send(self, count: int, content: str | None = None) -> None:
+        """Send `count` events (all with this content if given) and wait until the broker has them."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.settings.kafka, acks="all", enable_idempotence=True
+        )
         await producer.start()
         try:
-            await self._send(producer, count)
+            await self._send(producer, count, content)
         finally:
             await producer.stop()
 
-    async def _send(self, producer: AIOKafkaProducer, count: int) -> None:
+    async def _send(self, producer: AIOKafkaProducer, count: int, content: str | None = None) -> None:
         waiting = []
         for number in range(self.sent, self.sent + count):
             pump = self.pumps[number % len(self.pumps)]
-            waiting.append(
-                await producer.send(self.settings.events_topic, f"event-{number}".encode(), key=pump.encode())
-            )
+            text = content or f"event-{number}"
+            waiting.append(await producer.send(self.settings.events_topic, text.encode(), key=pump.encode()))
         self.sent += count
         for future in waiting:
             placed = await future
@@ -200,7 +208,9 @@ class CountingFleet:
 
     async def stream(self, rate: float, stop: asyncio.Event) -> None:
         """Send at `rate` events a second until told to stop."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka, acks="all", enable_idempotence=True)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.settings.kafka, acks="all", enable_idempotence=True
+        )
         await producer.start()
         try:
             while not stop.is_set():
@@ -208,6 +218,9 @@ class CountingFleet:
                 await asyncio.sleep(0.05)
         finally:
             await producer.stop()
+
+    def _producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(bootstrap_servers=self.settings.kafka, acks="all", enable_idempotence=True)
 
     async def all_committed(self) -> bool:
         """Whether the database stands at the end of every partition that got something."""
@@ -218,7 +231,9 @@ class CountingFleet:
         rows = await fetch(self.settings, "SELECT pump, id FROM events")
         assert len(set(rows)) == len(rows), f"{len(rows) - len(set(rows))} events twice"
         expected = {(self.pumps[n % len(self.pumps)], f"event-{n}") for n in range(self.sent)}
-        assert set(rows) == expected, f"{len(expected - set(rows))} missing, {len(set(rows) - expected)} unknown"
+        assert set(rows) == expected, (
+            f"{len(expected - set(rows))} missing, {len(set(rows) - expected)} unknown"
+        )
         states = await fetch(self.settings, "SELECT pump, blob FROM state WHERE blob IS NOT NULL")
         counted = sum(int.from_bytes(blob, "little") for _, blob in states)
         assert counted == self.sent, f"states counted {counted} of {self.sent}"

@@ -26,9 +26,9 @@ import uvloop
 
 from contract.errors import ThecaflowError, UnreachableError
 from processors.agent import Agent, QuarantineLimit
-from processors.partition_heads import Heads
 from processors.health import EXIT_AFTER_S, STUCK_AFTER_S, Progress
 from processors.metrics import Metric, Metrics
+from processors.partition_heads import Heads
 from processors.ports import ExitCode, PartitionFold
 from processors.store import DatabaseStore
 from processors.transport import Consumer, TransportOptions, add_agent, make_app, partitions_of
@@ -217,6 +217,10 @@ class _Worker:
                 continue
             try:
                 lags = self._progress.measured(await consumer.end_offsets())
+                for partition, end in self._progress.unknown().items():
+                    lags[partition] = end - await consumer.group_offset(
+                        self._settings.events_topic, partition
+                    )
                 for partition, lag in lags.items():
                     self._metrics.set(Metric.LAG, lag, partition=str(partition))
                 await agent.revive()

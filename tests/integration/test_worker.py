@@ -1,21 +1,22 @@
-"""One or two worker processes on real Kafka and TimescaleDB, with a fold that only counts."""
+"""Worker processes on real Kafka and TimescaleDB, with a fold that only counts."""
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.workers import CountingFleet, fetch, make_tables, progress, until, workers
+from tests.native import NativeStack
+from tests.workers import CountingFleet, fetch, make_tables, until, workers
 from thecaflow.settings import Settings
 
 
 @pytest.fixture
-async def ready(topics: Settings) -> AsyncIterator[Settings]:
+async def ready(topics: Settings) -> Settings:
     """Topics and tables are made."""
     await make_tables(topics)
-    yield topics
+    return topics
 
 
 async def test_a_worker_commits_what_was_sent_before_and_after_it_came_up(ready: Settings, tmp_path: Path):
@@ -29,6 +30,141 @@ async def test_a_worker_commits_what_was_sent_before_and_after_it_came_up(ready:
         await fleet.assert_once()
         assert worker.page("/readyz")[0] == 200
         assert worker.metric("thecaflow_frames_total") == 5000
+        assert worker.metric("thecaflow_partitions") == 12
+        assert worker.metric("thecaflow_end_to_end_seconds_count") == 5000
         assert worker.health()["status"] == "progressing"
+        began = time.monotonic()
         assert worker.end() == 0
-    assert "nobody foresaw" not in worker.text()
+        assert time.monotonic() - began < 5
+        assert worker.stdout() == ""
+        assert "ended, exit 0 DONE" in worker.text()
+
+
+async def test_interrupted_at_work_it_commits_the_batch_in_hand_and_leaves_the_group(
+    ready: Settings, tmp_path: Path
+):
+    """SIGINT in the middle of a stream: exit 0, and the other worker goes on at once, without a session time-out."""
+    fleet = CountingFleet(ready)
+    stop = asyncio.Event()
+    with workers(ready, tmp_path, "one", "two") as [one, two]:
+        streaming = asyncio.create_task(fleet.stream(2000, stop))
+        await until(lambda: _holds(two, 6))
+        await until(lambda: _holds(one, 6))
+        one.signal(signal.SIGINT)
+        assert await asyncio.to_thread(one.wait) == 0
+        left = time.monotonic()
+        await until(lambda: _holds(two, 12))
+        assert time.monotonic() - left < 2.5, "shorter than the session, so the group was told"
+        stop.set()
+        await streaming
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert two.end() == 0
+
+
+async def test_a_database_that_goes_and_comes_back_ends_no_worker(
+    ready: Settings, stack: NativeStack, tmp_path: Path
+):
+    """While it is down nothing is lost or acknowledged and the lag shows; afterwards the same processes go on."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one", "two") as [one, two]:
+        await fleet.send(1000)
+        await until(fleet.all_committed)
+        stack.kill("pg")
+        await fleet.send(4000)
+        await until(lambda: _lags([one, two], 4000))
+        assert one.health()["status"] != "stuck", "not yet: the limit is a minute"
+        stack.start("pg")
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert one.running
+        assert two.running
+        assert one.metric("thecaflow_database_retries_total") > 0
+        assert one.end() == two.end() == 0
+
+
+async def test_a_frozen_database_ends_no_worker(ready: Settings, stack: NativeStack, tmp_path: Path):
+    """Its connections stay open and nothing answers; heartbeats go on, so the group stays as it is."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [one]:
+        await fleet.send(1000)
+        await until(fleet.all_committed)
+        with stack.paused("pg"):
+            await fleet.send(1000)
+            await asyncio.sleep(5)  # longer than the session
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert one.metric("thecaflow_partitions") == 12
+        assert one.end() == 0
+
+
+async def test_a_broker_that_goes_and_comes_back_ends_no_worker(
+    ready: Settings, stack: NativeStack, tmp_path: Path
+):
+    """The consumer finds it again by itself and reads on where the database stands."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [one]:
+        await fleet.send(1000)
+        await until(fleet.all_committed)
+        stack.kill("kafka")
+        await asyncio.sleep(2)
+        stack.start("kafka")
+        await fleet.send(1000)
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert one.end() == 0
+
+
+async def test_a_worker_waits_for_a_database_that_is_not_there_yet(
+    ready: Settings, stack: NativeStack, tmp_path: Path
+):
+    """Started too early it waits instead of failing, and stops in good order when told to."""
+    fleet = CountingFleet(ready)
+    await fleet.send(100)
+    stack.kill("pg")
+    with workers(ready, tmp_path, "one", "two") as [one, two]:
+        await until(lambda: _says(one, "waiting:"))
+        await until(lambda: _says(two, "waiting:"))
+        assert one.health()["status"] == "starting"
+        assert one.page("/readyz")[0] == 503
+        assert two.end() == 0
+        stack.start("pg")
+        await until(fleet.all_committed)
+        assert one.end() == 0
+
+
+async def test_nothing_but_poison_stops_the_worker_and_stays_in_the_log(ready: Settings, tmp_path: Path):
+    """Exit 5 with the reason, and not a record of it acknowledged or moved away."""
+    fleet = CountingFleet(ready, pumps=1)
+    await fleet.send(1500, content="poison")
+    with workers(ready, tmp_path, "one") as [one]:
+        assert await asyncio.to_thread(one.wait) == 5
+        assert "cannot be used (poison)" in one.text()
+    quarantined = await fetch(ready, "SELECT count(*) FROM quarantine")
+    assert quarantined[0][0] < 1000
+
+
+async def test_a_topic_or_table_that_is_missing_is_named_with_the_command_that_makes_it(
+    settings: Settings, tmp_path: Path
+):
+    """No trace, no endless wait: one line that says what to run."""
+    with workers(settings, tmp_path, "one") as [one]:
+        assert await asyncio.to_thread(one.wait) == 1
+        assert "thecaflow migrate" in one.text()
+    await make_tables(settings)
+    with workers(settings, tmp_path, "two") as [two]:
+        assert await asyncio.to_thread(two.wait) == 1
+        assert "thecaflow topics create" in two.text()
+
+
+async def _holds(worker, partitions: int) -> bool:
+    return await asyncio.to_thread(worker.metric, "thecaflow_partitions") == partitions
+
+
+async def _lags(among, records: int) -> bool:
+    lags = [await asyncio.to_thread(worker.metric, "thecaflow_lag_records") for worker in among]
+    return sum(lags) == records
+
+
+async def _says(worker, text: str) -> bool:
+    return text in worker.text()

@@ -91,5 +91,9 @@ def log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(_Expected())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)  # its pool tells in 30 lines what our one line tells
     for ours in ("processors", "storage", "thecaflow"):
         logging.getLogger(ours).setLevel(logging.INFO)
+    logging.getLogger("processors.transport").setLevel(
+        logging.WARNING
+    )  # Faust tells under it that services start
