@@ -63,9 +63,20 @@ static void drop_part(double *x) {
     x[PART_INLET] = NAN;
 }
 
+static void follow_down(double *x, int n, double mean) {
+    if (x[READY] == 0.0 || x[PART_ROWS] * x[PERIOD_US] < DAY_US) return;
+    double lowest = x[RING_MEAN];
+    for (int i = 0; i < n; i++) lowest = min2(lowest, x[RING_MEAN + i]);
+    if (x[PART_MAX] < lowest - (x[TOP] - x[BASE])) {
+        double shift = x[BASE] - mean;
+        for (int i = 0; i < n; i++) { x[RING_MAX + i] -= shift; x[RING_MEAN + i] -= shift; }
+    }
+}
+
 static void close_part(double *x) {
     double rows = x[PART_N];
     int n = (int)x[RING_N];
+    follow_down(x, n, x[PART_SUM] / rows);
     if (n == RING) {
         for (int i = 0; i < RING - 1; i++) { x[RING_MAX + i] = x[RING_MAX + i + 1]; x[RING_MEAN + i] = x[RING_MEAN + i + 1]; }
         n--;

@@ -32,10 +32,11 @@ def fresh() -> Floats:
 def pressures(rng: np.random.Generator) -> Floats:
     """Pressure of a healthy line with postures, and every 20,000 rows a block of 400 rows."""
     row = np.arange(ROWS)
-    pressure = 1.5 + 0.4 * np.sin(row * (2 * np.pi / 288)) + 0.2 * rng.standard_normal(ROWS)
+    pressure: Floats = 1.5 + 0.4 * np.sin(row * (2 * np.pi / 288)) + 0.2 * rng.standard_normal(ROWS)
     pressure += np.repeat(rng.choice([0.0, 1.2, 2.0], ROWS // 12), 12)
     since = row % 20_000
-    return pressure + np.where(since > 19_600, (since - 19_600) * 0.1, 0.0)
+    pressure += np.where(since > 19_600, (since - 19_600) * 0.1, 0.0)
+    return pressure
 
 
 def build(folder: Path) -> ctypes.CDLL:

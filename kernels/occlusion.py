@@ -148,10 +148,26 @@ def _drop_part(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _follow_down(x: NDArray[np.float64], n: int, mean_kpa: float) -> None:
+    """Move the ring to a day that lies below all it knows: a swapped sensor, or the envelope would be deaf for weeks."""
+    if x[st.OCC_READY] == 0.0 or x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
+        return
+    lowest = x[st.OCC_RING_MEAN]
+    for i in range(n):
+        lowest = min(lowest, x[st.OCC_RING_MEAN + i])
+    if x[st.OCC_PART_MAX_KPA] < lowest - (x[st.OCC_TOP_KPA] - x[st.OCC_BASE_KPA]):
+        shift = x[st.OCC_BASE_KPA] - mean_kpa
+        for i in range(n):
+            x[st.OCC_RING_MAX + i] -= shift
+            x[st.OCC_RING_MEAN + i] -= shift
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _close_part(x: NDArray[np.float64]) -> None:
     """Move the open period into the ring; merge neighbours and double the period while it is shorter than a day."""
     rows = x[st.OCC_PART_N]
     n = int(x[st.OCC_RING_N])
+    _follow_down(x, n, x[st.OCC_PART_SUM_KPA] / rows)
     if n == RING:
         for i in range(RING - 1):
             x[st.OCC_RING_MAX + i] = x[st.OCC_RING_MAX + i + 1]

@@ -221,6 +221,11 @@ class NaiveOcclusion:
 
     def _close_part(self) -> None:
         part, self.part = self.part, Part()
+        mean = sum(part.lows) / len(part.lows)
+        if self.ready and self.day_known and max(part.lows) < min(self.means) - (self.top - self.base):
+            shift = self.base - mean
+            self.maxima = [m - shift for m in self.maxima]
+            self.means = [m - shift for m in self.means]
         self.maxima = [*self.maxima, max(part.lows)][-12:]
         self.means = [*self.means, sum(part.lows) / len(part.lows)][-12:]
         if len(self.maxima) == 12:
