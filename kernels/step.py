@@ -16,8 +16,10 @@ from kernels import dose, drive, ledger, occlusion, reservoir
 from kernels.state import (
     BOLUS_UL,
     CONCENTRATION_UG_ML,
+    COUNT_UL,
     DEAD_VOLUME_UL,
     DELIVERED_UL,
+    DOSE_SOURCES,
     ENCODER_WRAP_UL,
     EXPECTED_UL,
     FLOW_TOLERANCE,
@@ -33,6 +35,7 @@ from kernels.state import (
     SENSED_UL,
     SENSING_ROWS,
     SIZE,
+    SOURCE_SIZE,
     STALL_LEVEL,
     SUSPENDED,
     T_US,
@@ -148,14 +151,17 @@ def rows(
         x[T_US] = t_us
         total_ul = split_ul[0] + split_ul[2]
         counter_ul, flow_ul_h = columns[0, row], columns[1, row]
+        has_counter = not np.isnan(counter_ul)
+        starts = has_counter and np.isnan(x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + COUNT_UL])
         sensed_ul = ledger.sensed_ul(
             x, sources[row], t_us, counter_ul, flow_ul_h, x[MAX_RATE_UL_H], x[ENCODER_WRAP_UL]
         )
-        counted = not np.isnan(counter_ul)
         by_counter = x[SENSED_KNOWN] == ledger.BY_COUNTER
-        if x[SENSED_KNOWN] == ledger.NOTHING or (counted and not by_counter):
-            sensed_ul = np.nan  # a counter's first reading only starts it
-        account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, counted)
+        nothing = x[SENSED_KNOWN] == ledger.NOTHING
+        if nothing:
+            sensed_ul = np.nan
+        # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
+        account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing))
         expected_ul = x[EXPECTED_UL] + total_ul
         x[EXPECTED_UL] = 0.0
         since_us = t_us - x[LAST_ROW_US]
@@ -167,7 +173,7 @@ def rows(
         sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan
         x[LAST_ROW_US] = t_us
         x[ROWS] += 1.0
-        if counted or not np.isnan(flow_ul_h):
+        if has_counter or not np.isnan(flow_ul_h):
             x[SENSING_ROWS] += 1.0
         level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, sensed_ul_h)
         if level != x[OCCLUSION_LEVEL]:

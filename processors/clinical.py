@@ -24,7 +24,7 @@ from contract.events import (
     VolumeReported,
 )
 from contract.facts import Cause, Priority
-from kernels import dose, ledger, reservoir, step
+from kernels import dose, drive, ledger, reservoir, step
 from kernels import state as s
 from processors.alerts import Condition
 from processors.program import compile_program
@@ -227,22 +227,31 @@ def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState,
     if event.code in ("motor_stall", "stall_recovered"):
         stands = event.code == "motor_stall"
         state = replace(state, clinic=replace(state.clinic, device_stall=stands))
-        level = 2 if stands else int(state.x[s.STALL_LEVEL])
-        return state, [stall_condition(state, at_us, level, at_us, {"device_alarm": 1.0})]
+        return state, [stall_condition(state, at_us)]
     cause = _ALARM_CAUSES.get(event.code)
     if cause is None:
         return state, []
     return state, [Condition(cause=cause, at_us=at_us, level=2, text=_ALARM_TEXTS[event.code])]
 
 
-def stall_condition(
-    state: PumpState, at_us: int, level: int, onset_us: int, evidence: dict[str, float]
-) -> Condition:
-    """A standing motor: withdrawal from 8 h (signs seen, J Med Case Rep 4:294) to 72 h (severe course) after the onset.
+def stall_condition(state: PumpState, at_us: int) -> Condition:
+    """A standing motor, by the kernel's evidence or the device's word: withdrawal from 8 h to 72 h after the onset.
 
-    A rotor that stopped inside a declared MRI window raises nothing above info until 2 h after the window.
+    The onset is the last movement seen, or an alert's earlier one. A rotor that stopped inside a declared MRI window
+    raises nothing above info until 2 h after the window; it stopped within one habit after its last movement.
     """
-    window_end = next((end for start, end in state.clinic.rotor_windows_us if start <= onset_us <= end), None)
+    x, clinic = state.x, state.clinic
+    level = 2 if clinic.device_stall else int(x[s.STALL_LEVEL])
+    moved_us = float(x[s.DRV_ONSET_US])
+    onset_us = at_us if np.isnan(moved_us) or not x[s.STALL_LEVEL] else min(round(moved_us), at_us)
+    known = state.book.alerts.get(Cause.MOTOR_STALL)
+    if known is not None and known.on:
+        onset_us = min(onset_us, known.said.evidence.get("onset_us", onset_us))
+    habit_us = float(x[s.DRV_COUNTER + drive.HABIT_US])
+    stopped_us = onset_us + (round(habit_us) if habit_us > 0.0 and x[s.STALL_LEVEL] else 0)
+    window_end = next(
+        (end for start, end in clinic.rotor_windows_us if start <= stopped_us and onset_us <= end), None
+    )
     text = (
         "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump."
         if level
@@ -253,7 +262,7 @@ def stall_condition(
         at_us=at_us,
         level=level,
         text=text,
-        evidence={**evidence, "onset_us": onset_us},
+        evidence={"onset_us": onset_us},
     )
     if window_end is not None and at_us < window_end + MRI_GRACE_US:
         return replace(told, priority=Priority.INFO, rises=((window_end + MRI_GRACE_US, Priority.MEDIUM),))

@@ -208,7 +208,7 @@ class _Run:
             before.head, before.boluses, suspended, float(at_us)
         )
         if owed_ul != 0.0:
-            step.account(x, owed_ul, 0.0, 0.0, np.nan, False)
+            step.account(x, owed_ul, owed_ul, 0.0, np.nan, False)
 
     def _explant(self, at_us: int) -> None:
         self.finish(at_us)
@@ -362,6 +362,7 @@ def _opened(state: PumpState, from_us: int) -> Window:
 
 def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
     """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed where nothing measured."""
+    ledger.cover(state.x, float(to_us))
     grown = [float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US)]
     moved = dict(
         zip(

@@ -16,7 +16,7 @@ from processors.pump_state import PumpState
 
 def conditions(state: PumpState, code: int, level: int, at_us: int, received_us: int) -> list[Condition]:
     """What the signal `code` (kernels.step) with `level` 0, 1 or 2 at a row says."""
-    told = _occlusion(state, level, at_us) if code == step.OCCLUSION else _stall(state, level, at_us)
+    told = _occlusion(state, level, at_us) if code == step.OCCLUSION else stall_condition(state, at_us)
     return [msgspec.structs.replace(told, received_us=received_us)]
 
 
@@ -27,13 +27,6 @@ def _onset(raw_us: float, at_us: int) -> int:
 def _evidence(state: PumpState, **slots: int) -> dict[str, float]:
     told = {name: float(state.x[slot]) for name, slot in slots.items()}
     return {name: number for name, number in told.items() if math.isfinite(number)}
-
-
-def _stall(state: PumpState, level: int, at_us: int) -> Condition:
-    if state.clinic.device_stall:
-        level = 2  # the device says so too, until it reports its recovery
-    onset_us = _onset(float(state.x[s.DRV_ONSET_US]), at_us)
-    return stall_condition(state, at_us, level, onset_us, {})
 
 
 def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
