@@ -31,10 +31,11 @@ from processors.metrics import Metric, Metrics
 from processors.partition_heads import Heads
 from processors.ports import ExitCode, PartitionFold
 from processors.store import DatabaseStore
-from processors.transport import Consumer, TransportOptions, add_agent, make_app, partitions_of
+from processors.transport import Consumer, partitions_of
 from processors.worker_http import WorkerHttp
 from storage.pool import Database, connect
 from thecaflow.settings import Settings
+from thecaflow.worker_app import TransportOptions, add_agent, make_app
 
 logger = logging.getLogger(__name__)
 

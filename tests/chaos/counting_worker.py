@@ -3,10 +3,10 @@
 import sys
 
 from contract.errors import ThecaflowError
-from processors.transport import TransportOptions
 from tests.counting import CountingFold
 from thecaflow.commands.worker import log_to_stderr
 from thecaflow.settings import Settings
+from thecaflow.worker_app import TransportOptions
 from thecaflow.worker_run import WorkerOptions, run_worker
 
 

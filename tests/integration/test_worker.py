@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.native import NativeStack
-from tests.workers import CountingFleet, fetch, make_tables, until, workers
+from tests.workers import CountingFleet, WorkerProcess, fetch, make_tables, until, workers
 from thecaflow.settings import Settings
 
 
@@ -157,14 +158,14 @@ async def test_a_topic_or_table_that_is_missing_is_named_with_the_command_that_m
         assert "thecaflow topics create" in two.text()
 
 
-async def _holds(worker, partitions: int) -> bool:
+async def _holds(worker: WorkerProcess, partitions: int) -> bool:
     return await asyncio.to_thread(worker.metric, "thecaflow_partitions") == partitions
 
 
-async def _lags(among, records: int) -> bool:
+async def _lags(among: Sequence[WorkerProcess], records: int) -> bool:
     lags = [await asyncio.to_thread(worker.metric, "thecaflow_lag_records") for worker in among]
     return sum(lags) == records
 
 
-async def _says(worker, text: str) -> bool:
+async def _says(worker: WorkerProcess, text: str) -> bool:
     return text in worker.text()

@@ -65,7 +65,7 @@ def command(
     use_numba_cache()  # before anything imports numba
     from kernels import step  # noqa: PLC0415
     from processors.live import PartitionFold  # noqa: PLC0415
-    from processors.transport import TransportOptions  # noqa: PLC0415
+    from thecaflow.worker_app import TransportOptions  # noqa: PLC0415
     from thecaflow.worker_run import WorkerOptions, run_worker  # noqa: PLC0415
 
     log_to_stderr()

@@ -113,7 +113,7 @@ def executor():
 
 
 @pytest.fixture
-def bench(executor) -> Bench:
+def bench(executor: ThreadPoolExecutor) -> Bench:
     return Bench(executor)
 
 
@@ -250,7 +250,7 @@ async def test_poison_is_quarantined_and_acknowledged(bench: Bench):
     assert bench.metric("thecaflow_quarantined_total") == 1
 
 
-async def test_too_much_poison_stops_the_worker_before_the_acknowledgement(executor):
+async def test_too_much_poison_stops_the_worker_before_the_acknowledgement(executor: ThreadPoolExecutor):
     """A share above the limit is a defect of ours: stop, keep the records in the log, name the reason."""
     bench = Bench(executor, quarantine=QuarantineLimit(share=0.5, window=100))
     await bench.assign()

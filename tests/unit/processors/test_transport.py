@@ -1,13 +1,15 @@
 """The consumer's own rules, without a broker: whole polls, epochs, and offsets that only the owner states."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from processors.transport import Consumer, ConsumerThread, Poll, TransportOptions, _Unread, make_app
+from processors.transport import Consumer, ConsumerThread, Poll, _Unread
+from thecaflow.worker_app import NoRestart, TransportOptions, make_app
 
 LOG = TopicPartition("t", 0)
 
@@ -42,9 +44,7 @@ def thread(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> ConsumerThread:
     made._consumer = broker
     made._epochs = {}
 
-    async def fetch(
-        self: ConsumerThread, consumer: Broker, active: object, timeout: float, most: int
-    ) -> dict:
+    async def fetch(self: ConsumerThread, consumer: Broker, active: object, *limits: object) -> dict:
         first = consumer.position
         consumer.position += 3
         return {
@@ -122,7 +122,7 @@ def test_a_message_carries_its_poll_and_the_last_offset():
     assert message.offset == 41
 
 
-async def test_the_app_takes_nothing_of_faust_that_is_not_wanted(tmp_path):
+async def test_the_app_takes_nothing_of_faust_that_is_not_wanted(tmp_path: Path):
     """No topic is declared, no table page, no leader, no wait at a rebalance, standard output left alone."""
     app = make_app(
         bootstrap="one:1,two:2",
@@ -141,3 +141,29 @@ async def test_the_app_takes_nothing_of_faust_that_is_not_wanted(tmp_path):
     assert not conf.stream_wait_empty
     assert isinstance(app.consumer, Consumer)
     await asyncio.sleep(0)
+
+
+async def test_an_actor_whose_partition_went_away_is_not_started_again():
+    """Faust takes the cancelled actor for a crashed one, and would end the process after a hundred restarts."""
+    starts = []
+    gone, stopped, well = (
+        SimpleNamespace(crashed=True, should_stop=False, started=True, supervisor=None),
+        SimpleNamespace(crashed=False, should_stop=True, started=True, supervisor=None),
+        SimpleNamespace(crashed=False, should_stop=False, started=True, supervisor=None),
+    )
+
+    class Actor(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    async def replace(service: object, index: int) -> object:
+        starts.append(service)
+        return service
+
+    supervisor = NoRestart(max_restarts=1.0, over=1.0, replacement=replace)
+    actors = [Actor(**vars(kind)) for kind in (gone, stopped, well)]
+    supervisor.add(*actors)
+    ended = [actor for actor in actors if not supervisor.service_operational(actor)]
+    assert ended == actors[:2]
+    await supervisor.restart_services(ended)
+    assert starts == []
+    assert supervisor._services == actors[2:]

@@ -1,0 +1,192 @@
+"""Workers that are killed, frozen and stopped, logs that are cut and databases that go back: nothing missing, nothing twice."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import OffsetAndMetadata
+
+from tests.native import NativeStack
+from tests.workers import CountingFleet, WorkerProcess, make_tables, progress, until, workers
+from thecaflow.settings import Settings
+
+SESSION_S = 3.0
+CHAOS_S = 40.0
+
+
+@pytest.fixture
+async def ready(topics: Settings) -> Settings:
+    """Topics and tables are made."""
+    await make_tables(topics)
+    return topics
+
+
+async def test_three_workers_under_random_signals_lose_and_repeat_nothing(ready: Settings, tmp_path: Path):
+    """SIGKILL, SIGSTOP beyond the session's end and SIGTERM at random while a fleet streams; the seed is printed."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    fleet, stop = CountingFleet(ready), asyncio.Event()
+    with workers(ready, tmp_path, "one", "two", "three") as three:
+        streaming = asyncio.create_task(fleet.stream(1500, stop))
+        done = await _harass(three, random.Random(seed), CHAOS_S)
+        stop.set()
+        await streaming
+        print(f"{fleet.sent} events, {done}")
+        await until(fleet.all_committed, 45)
+        await fleet.assert_once()
+        assert min(done.values()) >= 1, f"each kind of harm should have been done: {done}"
+        assert [worker.end() for worker in three] == [0, 0, 0]
+
+
+async def test_group_offsets_reset_to_0_change_nothing(ready: Settings, tmp_path: Path):
+    """Whatever the group's offsets say, the database's count: nothing is folded again, and new records are."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [worker]:
+        await fleet.send(3000)
+        await until(fleet.all_committed)
+        assert worker.end() == 0
+        await _reset_group(ready, fleet.ends)
+        await fleet.send(500)
+        worker.start()
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert worker.metric("thecaflow_frames_total") == 500
+        assert worker.end() == 0
+
+
+async def test_a_database_restored_to_an_older_dump_is_brought_up_to_date(
+    ready: Settings, stack: NativeStack, tmp_path: Path
+):
+    """The records since the dump are still in the log: a worker that runs on meanwhile reads them again by itself."""
+    database = ready.database.rpartition("/")[2]
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one", "two") as [one, two]:
+        await fleet.send(2000)
+        await until(fleet.all_committed)
+        dump = stack.dump(database)
+        await fleet.send(2000)
+        await until(fleet.all_committed)
+        assert two.end() == 0
+        stack.restore(database, dump)
+        assert sum((await progress(ready)).values()) == 2000
+        await fleet.send(1000)
+        two.start()
+        await until(fleet.all_committed)
+        await fleet.assert_once()
+        assert one.running, "it followed the database back without a restart"
+        assert one.end() == two.end() == 0
+
+
+async def test_a_log_cut_above_the_database_stops_the_worker_with_the_reason(ready: Settings, tmp_path: Path):
+    """Retention or a person deleted what was never folded: exit 3, the partition and the offsets in one line."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [worker]:
+        await fleet.send(1200)
+        await until(fleet.all_committed)
+        assert worker.end() == 0
+        before = await progress(ready)
+        await fleet.send(1200)
+        partition = max(fleet.ends, key=lambda p: fleet.ends[p] - before[p])
+        cut_at = before[partition] + 5
+        await _cut_log(ready, partition, cut_at)
+        worker.start()
+        assert await asyncio.to_thread(worker.wait) == 3
+        wanted = f"partition {partition} lost records: the database wants offset {before[partition]}, the log goes on at {cut_at}"
+        assert wanted in worker.text()
+        assert (await progress(ready))[partition] == before[partition]
+
+
+async def test_a_log_cut_under_a_running_worker_stops_it_too(
+    ready: Settings, stack: NativeStack, tmp_path: Path
+):
+    """It was held up by the database while the log was cut: the consumer jumps over the hole, the worker does not."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [worker]:
+        await fleet.send(1200)
+        await until(fleet.all_committed)
+        before = await progress(ready)
+        with stack.paused("pg"):
+            await fleet.send(12_000)
+            for partition, end in fleet.ends.items():
+                await _cut_log(ready, partition, end)
+            await fleet.send(1200)
+        assert await asyncio.to_thread(worker.wait, 40) in {0, 3}
+        assert "lost records" in worker.text()
+        after = await progress(ready)
+        assert all(after[p] >= before[p] for p in before)
+
+
+async def test_a_topic_made_anew_stops_the_worker_with_the_reason(ready: Settings, tmp_path: Path):
+    """The database is ahead of the new log: going on would take its first records for old ones and drop them."""
+    fleet = CountingFleet(ready)
+    with workers(ready, tmp_path, "one") as [worker]:
+        await fleet.send(1200)
+        await until(fleet.all_committed)
+        assert worker.end() == 0
+        other = ready.with_changes(events_topic=f"{ready.events_topic}-old")
+        await _pretend_more_was_committed(ready)
+        worker.start()
+        assert await asyncio.to_thread(worker.wait) == 4
+        assert "but the log ends at" in worker.text()
+        assert other.events_topic not in worker.text()
+
+
+async def _harass(three: Sequence[WorkerProcess], chance: random.Random, seconds: float) -> dict[str, int]:
+    """Do harm to one worker after the other; all run again at the end."""
+    done = {"SIGKILL": 0, "SIGSTOP": 0, "SIGTERM": 0}
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    kinds = list(done)
+    while loop.time() < end:
+        await asyncio.sleep(chance.uniform(0.5, 3.0))
+        worker = chance.choice(three)
+        kind = kinds.pop() if kinds else chance.choice(list(done))
+        done[kind] += 1
+        number = signal.Signals[kind]
+        worker.signal(number)
+        if number is signal.SIGSTOP:
+            await asyncio.sleep(SESSION_S + chance.uniform(0.5, 2.0))
+            worker.signal(signal.SIGCONT)
+            continue
+        code = await asyncio.to_thread(worker.wait)
+        assert code == (0 if number is signal.SIGTERM else -signal.SIGKILL), worker.text()[-3000:]
+        worker.start()
+    return done
+
+
+async def _reset_group(settings: Settings, partitions: Sequence[int]) -> None:
+    """Do what kafka-consumer-groups --reset-offsets --to-offset 0 does."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, group_id=settings.consumer_group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        logs = [TopicPartition(settings.events_topic, partition) for partition in partitions]
+        consumer.assign(logs)
+        committed = [await consumer.committed(log) for log in logs]
+        assert min(committed) > 0, "the worker told the group how far it was"
+        await consumer.commit({log: OffsetAndMetadata(0, "") for log in logs})
+    finally:
+        await consumer.stop()
+
+
+async def _cut_log(settings: Settings, partition: int, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        await admin.delete_records(
+            {TopicPartition(settings.events_topic, partition): RecordsToDelete(before_offset=offset)}
+        )
+    finally:
+        await admin.close()
+
+
+async def _pretend_more_was_committed(settings: Settings) -> None:
+    from tests.workers import fetch
+
+    await fetch(settings, "UPDATE progress SET next_offset = next_offset + 1000 RETURNING 1")
