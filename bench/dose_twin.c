@@ -189,3 +189,12 @@ void dose_rows(double *x, const double *program, const double *schedule, int64_t
         add(x, TIP_UG, best_ul > 0.0 ? best_ul * concentration_ug_ml / 1000.0 : 0.0);
     }
 }
+
+/* The parts of a row, for rows_twin.c. */
+double dose_twin_programmed_ul(const double *program, const double *schedule, int64_t n_steps, double t0_us, double t1_us) {
+    return steps_ul(program, schedule, n_steps, t0_us, t1_us);
+}
+double dose_twin_sensed_ul(double *x, double t_us, double delivered_ul, double flow_ul_h, double max_rate_ul_h, double wrap_ul) {
+    return sensed_ul(x, 0, t_us, delivered_ul, flow_ul_h, max_rate_ul_h, wrap_ul);
+}
+void dose_twin_add(double *x, int slot, double amount) { add(x, slot, amount); }

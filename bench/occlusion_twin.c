@@ -289,3 +289,8 @@ void occlusion_rows(double *x, const double *t_us, const double *pressure, const
                     const double *sensed, double *levels, int64_t n) {
     for (int64_t k = 0; k < n; k++) levels[k] = row(x, t_us[k], pressure[k], inlet[k], programmed[k], sensed[k]);
 }
+
+/* One row, for rows_twin.c. */
+int occlusion_twin_row(double *x, double t_us, double pressure, double inlet, double programmed, double sensed) {
+    return row(x, t_us, pressure, inlet, programmed, sensed);
+}

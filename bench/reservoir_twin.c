@@ -224,3 +224,9 @@ void reservoir_rows(double *x, const double *programmed_ul, const double *sensed
         level(x, level_ml[i]);
     }
 }
+
+/* The parts of a row, for rows_twin.c. */
+double reservoir_twin_advance(double *x, double programmed_ul, double sensed_ul, int counted) {
+    return advance(x, programmed_ul, sensed_ul, counted);
+}
+void reservoir_twin_level(double *x, double reservoir_ml) { level(x, reservoir_ml); }
