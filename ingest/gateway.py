@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, InternalServerException
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contract.errors import UnreachableError
@@ -215,8 +215,11 @@ class Gateway:
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException:  # Litestar's word for a client that hung up: no failure of ours, nobody reads this
+        raise Problem(HTTPStatus.BAD_REQUEST, "hung-up", "The body ended too early.") from None
 
 
 def _problem_response(problem: Problem) -> Response[bytes]:

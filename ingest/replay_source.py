@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import sys
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Protocol, cast
 
 import msgspec
 import zstandard
@@ -19,6 +19,7 @@ from contract.errors import InvalidTimeError, UnusableInputError
 from contract.times import parse_rfc3339
 
 CHUNK_BYTES: Final = 512 * 1024
+PACKED_BYTES: Final = 64 * 1024
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
@@ -82,18 +83,17 @@ class Source:
             self._current = raw if name != "-" else None
             try:
                 yield from self._chunks_of(raw)
-            except (OSError, EOFError, zstandard.ZstdError) as broken:
+            except (OSError, EOFError, zlib.error, zstandard.ZstdError) as broken:
                 raise UnusableInputError(f"{name}: cannot be read to its end ({broken})") from broken
             finally:
                 if name != "-":
-                    self._done += raw.tell()
+                    self._done += Path(name).stat().st_size
                     self._current = None
                     raw.close()
 
     def _chunks_of(self, raw: BinaryIO) -> Iterator[list[Line]]:
-        stream = _decompressed(raw)
         rest = b""
-        while part := stream.read1(CHUNK_BYTES):
+        for part in _parts(raw):
             *whole, rest = (rest + part).split(b"\n")
             if lines := self._lines(whole):
                 yield lines
@@ -124,13 +124,38 @@ def _line(number: int, raw: bytes) -> Line:
     return Line(number, raw, head.pump or str(number), time_us)
 
 
-def _decompressed(raw: BinaryIO) -> io.BufferedReader:
+def _parts(raw: BinaryIO) -> Iterator[bytes]:
+    """Yield the content as it comes; raises EOFError where an archive ends too early."""
     # By its first bytes: standard input has no name, and names may lie.
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
+    buffered = cast("io.BufferedReader", raw)
     magic = buffered.peek(4)[:4]
     if magic.startswith(_GZIP):
-        return cast("io.BufferedReader", gzip.GzipFile(fileobj=buffered))
-    if magic == _ZSTD:
-        reader = zstandard.ZstdDecompressor().stream_reader(buffered, read_across_frames=True)
-        return io.BufferedReader(cast("io.RawIOBase", reader), CHUNK_BYTES)
-    return buffered
+        yield from _members(buffered, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS))
+    elif magic == _ZSTD:
+        yield from _members(buffered, zstandard.ZstdDecompressor().decompressobj)
+    else:
+        while part := buffered.read1(CHUNK_BYTES):
+            yield part
+
+
+class _Member(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, compressed: bytes, /) -> bytes: ...
+
+
+def _members(buffered: io.BufferedReader, begin: Callable[[], _Member]) -> Iterator[bytes]:
+    """Decompress archives that may be joined, one member after another."""
+    member = begin()
+    while compressed := buffered.read1(PACKED_BYTES):
+        while compressed:
+            if member.eof:
+                member = begin()
+            yield member.decompress(compressed)
+            compressed = member.unused_data if member.eof else b""
+    if not member.eof:
+        raise EOFError("it ends in the middle")
