@@ -22,7 +22,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from contract.errors import UnreachableError
+from contract.errors import SchemaVersionError, UnreachableError, UnusableInputError
 from processors.health import Progress
 from processors.metrics import Metric, Metrics
 from processors.partition_heads import Head, Heads
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+AWAY: Final = (UnreachableError, SchemaVersionError, UnusableInputError)
+"""What may pass by itself. The worker began with a database that was right: missing now, it is being restored."""
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MOST_S: Final = 5.0
 LOST_PAUSE_S: Final = 0.5
@@ -115,8 +117,8 @@ class Agent:
         try:
             for partition in sorted(partitions):
                 offsets[partition] = (await self._heads.at_assignment(partition)).next_offset
-        except UnreachableError as unreachable:
-            logger.warning("heads not loaded at assignment, but with their first poll: %s", unreachable)
+        except AWAY as away:
+            logger.warning("heads not loaded at assignment, but with their first poll: %s", away)
         except MustStopError as must:
             self._stop(must)
         except Exception as surprise:  # noqa: BLE001 - whatever it is, nothing may be read on
@@ -152,8 +154,8 @@ class Agent:
             try:
                 async with self._locks[partition]:
                     await self._heads.reload(partition)
-            except UnreachableError as unreachable:
-                logger.warning("partition %d not loaded yet: %s", partition, unreachable)
+            except AWAY as away:
+                logger.warning("partition %d not loaded yet: %s", partition, away)
                 return
             except MustStopError as must:
                 self._stop(must)
@@ -182,11 +184,11 @@ class Agent:
                     await self._heads.reload(poll.partition)
                     return False  # sought: the poll in hand is void, its records come again
                 return await self._take_with(head, poll)
-            except UnreachableError as unreachable:
+            except AWAY as away:
                 self._heads.drop(poll.partition)
                 self._metrics.add(Metric.RETRIES, partition=str(poll.partition))
                 if pause_s < BACKOFF_MOST_S:  # afterwards the lag and /healthz go on telling
-                    logger.warning("partition %d: %s; in %.1f s", poll.partition, unreachable, pause_s)
+                    logger.warning("partition %d: %s; in %.1f s", poll.partition, away, pause_s)
                 await self._sleep(pause_s)
                 pause_s = min(2 * pause_s, BACKOFF_MOST_S)
         return False

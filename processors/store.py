@@ -8,6 +8,7 @@ from storage import log, states
 from storage.commit import commit
 from storage.migrate import require_current
 from storage.pool import Database
+from storage.restoring import refuse_restoring
 from storage.types import Changes, EventKey, History, HistoryRequest, Known
 
 
@@ -32,6 +33,7 @@ class DatabaseStore:
             self._database.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            await refuse_restoring(connection)
             next_offset = await states.next_offset(connection, self._topic, partition)
             return await states.load(connection, self._topic, partition), next_offset
 

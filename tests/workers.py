@@ -38,6 +38,7 @@ class WorkerProcess:
         self.log = folder / f"{name}.log"
         self._stdout = folder / f"{name}.out"
         self._program = program
+        self._log_before = 0
         self.started: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -45,6 +46,7 @@ class WorkerProcess:
         arguments = [self.name, str(self.port)]
         if self._program == REAL:
             arguments = ["--name", self.name, "--http-port", str(self.port), "--session-timeout", "3"]
+        self._log_before = len(self.text())
         with self.log.open("ab") as log, self._stdout.open("ab") as stdout:
             self.started = subprocess.Popen(
                 [sys.executable, *self._program, *arguments],
@@ -53,6 +55,11 @@ class WorkerProcess:
                 stdout=stdout,
                 stderr=log,
             )
+
+    @property
+    def came_up(self) -> bool:
+        """Whether it got as far as to take signals since it was last started."""
+        return "pages on" in self.text()[self._log_before :]
 
     @property
     def running(self) -> bool:

@@ -225,8 +225,8 @@ class _Worker:
                 for partition, lag in lags.items():
                     self._metrics.set(Metric.LAG, lag, partition=str(partition))
                 await agent.revive()
-            except UnreachableError as unreachable:
-                logger.warning("lag not measured: %s", unreachable)
+            except UnreachableError as away:
+                logger.warning("lag not measured: %s", away)
             except Exception as surprise:  # noqa: BLE001 - a watch that died would look like an idle worker
                 _surprised(surprise)
 
@@ -241,8 +241,8 @@ class _Worker:
         while not self._ended.is_set():
             try:
                 return await attempt()
-            except UnreachableError as unreachable:
-                logger.warning("waiting: %s", unreachable)
+            except UnreachableError as away:
+                logger.warning("waiting: %s", away)
                 await self._unless_ended(asyncio.ensure_future(asyncio.sleep(START_PAUSE_S)))
         return None
 

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
 from tests.native import NativeStack
-from tests.workers import CountingFleet, WorkerProcess, make_tables, progress, until, workers
+from tests.workers import CountingFleet, WorkerProcess, fetch, make_tables, progress, until, workers
 from thecaflow.settings import Settings
 
 SESSION_S = 3.0
@@ -101,39 +101,35 @@ async def test_a_log_cut_above_the_database_stops_the_worker_with_the_reason(rea
         assert (await progress(ready))[partition] == before[partition]
 
 
-async def test_a_log_cut_under_a_running_worker_stops_it_too(
-    ready: Settings, stack: NativeStack, tmp_path: Path
-):
-    """It was held up by the database while the log was cut: the consumer jumps over the hole, the worker does not."""
+async def test_a_log_cut_under_a_running_worker_stops_it_too(ready: Settings, tmp_path: Path):
+    """It was frozen while the log was cut: the consumer jumps over the hole by itself, the worker does not."""
     fleet = CountingFleet(ready)
     with workers(ready, tmp_path, "one") as [worker]:
         await fleet.send(1200)
         await until(fleet.all_committed)
-        before = await progress(ready)
-        with stack.paused("pg"):
-            await fleet.send(12_000)
-            for partition, end in fleet.ends.items():
-                await _cut_log(ready, partition, end)
-            await fleet.send(1200)
-        assert await asyncio.to_thread(worker.wait, 40) in {0, 3}
+        before = dict(fleet.ends)
+        worker.signal(signal.SIGSTOP)
+        await fleet.send(1200)
+        for partition, end in fleet.ends.items():
+            await _cut_log(ready, partition, end)
+        await fleet.send(1200)
+        worker.signal(signal.SIGCONT)
+        assert await asyncio.to_thread(worker.wait) == 3
         assert "lost records" in worker.text()
-        after = await progress(ready)
-        assert all(after[p] >= before[p] for p in before)
+        assert await progress(ready) == before
 
 
-async def test_a_topic_made_anew_stops_the_worker_with_the_reason(ready: Settings, tmp_path: Path):
-    """The database is ahead of the new log: going on would take its first records for old ones and drop them."""
+async def test_a_database_ahead_of_the_log_stops_the_worker_with_the_reason(ready: Settings, tmp_path: Path):
+    """As after a topic was made anew: going on would take its first records for old ones and drop them."""
     fleet = CountingFleet(ready)
     with workers(ready, tmp_path, "one") as [worker]:
         await fleet.send(1200)
         await until(fleet.all_committed)
         assert worker.end() == 0
-        other = ready.with_changes(events_topic=f"{ready.events_topic}-old")
-        await _pretend_more_was_committed(ready)
+        await fetch(ready, "UPDATE progress SET next_offset = next_offset + 1000 RETURNING 1")
         worker.start()
         assert await asyncio.to_thread(worker.wait) == 4
         assert "but the log ends at" in worker.text()
-        assert other.events_topic not in worker.text()
 
 
 async def _harass(three: Sequence[WorkerProcess], chance: random.Random, seconds: float) -> dict[str, int]:
@@ -154,7 +150,8 @@ async def _harass(three: Sequence[WorkerProcess], chance: random.Random, seconds
             worker.signal(signal.SIGCONT)
             continue
         code = await asyncio.to_thread(worker.wait)
-        assert code == (0 if number is signal.SIGTERM else -signal.SIGKILL), worker.text()[-3000:]
+        gentle = number is signal.SIGTERM and worker.came_up
+        assert code == (0 if gentle else -number), worker.text()[-3000:]
         worker.start()
     return done
 
@@ -184,9 +181,3 @@ async def _cut_log(settings: Settings, partition: int, offset: int) -> None:
         )
     finally:
         await admin.close()
-
-
-async def _pretend_more_was_committed(settings: Settings) -> None:
-    from tests.workers import fetch
-
-    await fetch(settings, "UPDATE progress SET next_offset = next_offset + 1000 RETURNING 1")
