@@ -107,8 +107,11 @@ async def test_a_log_cut_under_a_running_worker_stops_it_too(ready: Settings, tm
     with workers(ready, tmp_path, "one") as [worker]:
         await fleet.send(1200)
         await until(fleet.all_committed)
-        before = dict(fleet.ends)
         worker.signal(signal.SIGSTOP)
+        await fleet.send(
+            1200
+        )  # this answers the fetch under way: it is in the frozen worker's socket, so not lost
+        reached = dict(fleet.ends)
         await fleet.send(1200)
         for partition, end in fleet.ends.items():
             await _cut_log(ready, partition, end)
@@ -116,7 +119,7 @@ async def test_a_log_cut_under_a_running_worker_stops_it_too(ready: Settings, tm
         worker.signal(signal.SIGCONT)
         assert await asyncio.to_thread(worker.wait) == 3
         assert "lost records" in worker.text()
-        assert await progress(ready) == before
+        assert all(offset <= reached[partition] for partition, offset in (await progress(ready)).items())
 
 
 async def test_a_database_ahead_of_the_log_stops_the_worker_with_the_reason(ready: Settings, tmp_path: Path):
