@@ -1,8 +1,9 @@
-"""Makes and checks the Kafka topics: their number of partitions is for good, their retention can be set again."""
+"""Makes, checks, measures and deletes the Kafka topics: their number of partitions is for good, their retention can be set again."""
 
 import asyncio
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -67,6 +68,56 @@ async def check_topics(settings: Settings) -> list[TopicState]:
                 f"{settings.topic_retention_days:g}: run `thecaflow topics create`"
             )
     return states
+
+
+async def end_offsets(settings: Settings) -> dict[int, int]:
+    """Return the offset after the last record of each partition of the events topic.
+
+    Raises TopicError where the broker does not answer or the topic does not exist.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, request_timeout_ms=round(WAIT_S * 1000), enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        partitions = consumer.partitions_for_topic(settings.events_topic) or await _partitions(
+            consumer, settings
+        )
+        ends = await consumer.end_offsets(
+            [TopicPartition(settings.events_topic, n) for n in sorted(partitions)]
+        )
+        return {place.partition: offset for place, offset in ends.items()}
+    except (KafkaError, OSError) as error:
+        raise TopicError(
+            f"no Kafka answers at {settings.kafka}: `make up`, or set THECAFLOW_KAFKA ({error})"
+        ) from error
+    finally:
+        await consumer.stop()
+
+
+async def delete_topics(settings: Settings) -> None:
+    """Delete both topics with all their records, if they are there, and wait until the broker has forgotten them."""
+    admin = await _connect(settings)
+    try:
+        there = [state.name for state in await _states(admin, settings) if state.partitions > 0]
+        if there:
+            await admin.delete_topics(there)
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                if not any(state.partitions > 0 for state in await _states(admin, settings)):
+                    return
+                await asyncio.sleep(0.05)
+    except (KafkaError, TimeoutError) as error:
+        raise TopicError(f"Kafka at {settings.kafka} refused: {error!r}") from error
+    finally:
+        await admin.close()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, settings: Settings) -> set[int]:
+    """Ask anew: a consumer that has just started may not know the topic yet."""
+    if settings.events_topic not in await consumer.topics():
+        raise TopicError(f"topic {settings.events_topic} does not exist: run `thecaflow topics create`")
+    return consumer.partitions_for_topic(settings.events_topic) or set()
 
 
 def retention_ms(settings: Settings) -> int:
