@@ -73,6 +73,7 @@ class TokenList:
         self._repeating: asyncio.Task[None] | None = None
         self._clock = clock
         self._asked_at = float("-inf")
+        self._said = ""
         self.loaded = False
         """Whether there is a list at all."""
 
@@ -124,8 +125,11 @@ class TokenList:
         try:
             rows = await self._load()
         except ThecaflowError as away:
-            logger.warning("tokens not read: %s", away)
+            if self._said != str(away):  # once, not every second
+                logger.warning("tokens not read: %s", away)
+            self._said = str(away)
             return False
+        self._said = ""
         self._by_hash = {row.hash: row for row in rows if row.revoked_us is None}
         self.loaded = True
         return True

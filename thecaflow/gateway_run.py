@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -156,5 +157,8 @@ def run_gateway(settings: Settings, options: GatewayOptions) -> None:
     async def main() -> None:
         await _Process(settings, options).run()
 
+    # uvicorn ends in good order on either signal, then raises it once more for whoever was there before: nobody.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
