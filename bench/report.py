@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 BEGIN = "<!-- bench: begin, written by `python -m bench --write` -->"
 END = "<!-- bench: end -->"
@@ -47,6 +48,10 @@ class Line:
         if self.least is not None:
             return f">= {self.least:g}{self.unit}"
         return f"<= {self.most:g}{self.unit}"
+
+    def fields(self) -> dict[str, Any]:
+        """The line as JSON holds it, for the process that prints the table."""
+        return asdict(self)
 
     def cells(self) -> tuple[str, ...]:
         """The line as the table shows it."""
