@@ -90,6 +90,7 @@ class StoreSuite:
         """Of several `received` of one event the earliest stays, in the index, the log and the export."""
         await store.commit(batch(0, events=[note("p", "a", received_us=T0_US + 50)]))
         await store.commit(batch(10, received_updates=[("p", "a", T0_US + 70)]))
+        assert (await store.known(["p"], ["a"]))["p", "a"].received_us == T0_US + 50
         await store.commit(batch(20, received_updates=[("p", "a", T0_US + 30), ("p", "a", T0_US + 40)]))
         assert (await store.known(["p"], ["a"]))["p", "a"].received_us == T0_US + 30
         history = await store.history(HistoryRequest("p", T0_US, everything=True))
@@ -113,6 +114,7 @@ class StoreSuite:
         """Another content with an earlier `received` wins the id; both are exported."""
         loser, winner = note("p", "a"), note("p", "a", T0_US + 5, text="w", received_us=T0_US)
         await store.commit(batch(0, events=[loser]))
+        assert (await store.known(["p"], ["a"]))["p", "a"].digest == loser.digest
         await store.commit(batch(10, events=[winner], replaced=[("p", "a")]))
         assert (await store.known(["p"], ["a"]))["p", "a"].digest == winner.digest
         history = await store.history(HistoryRequest("p", T0_US, everything=True))
