@@ -178,18 +178,21 @@ static double flow_of(double *x, double programmed, double sensed) {
     return programmed == 0.0 && x[PROGRAMMED] == 1.0 ? 0.0 : NAN;
 }
 
-static double allow_for(double *x, double flow) {
+static double allow_for(double *x, double flow, double low) {
     double lasting = flow > 0.0 ? min2(flow, x[FLOW_LAST]) : 0.0;
     x[PART_FLOW] = max2(x[PART_FLOW], lasting);
     if (flow > 0.0) {
         x[FLOW_LAST] = flow;
         if (x[FLOW_TOP] == 0.0) x[FLOW_TOP] = flow;
     }
-    double allow = x[ALLOW] * 0.9375, base = x[BASE], top = x[TOP], seen = x[FLOW_TOP];
-    if (allow < ROUNDING * (x[THRESHOLD] - base)) allow = 0.0;
-    if (flow > 1.05 * seen) {
-        double ratio = flow / seen;
-        allow = max2(allow, max2(fabs(base), fabs(top)) * (ratio * ratio - 1.0));
+    if (x[READY] == 0.0) return 0.0;
+    double allow, base = x[BASE], top = x[TOP], seen = x[FLOW_TOP];
+    if (lasting > 1.05 * seen) {
+        double ratio = lasting / seen;
+        allow = max2(fabs(base), fabs(top)) * (ratio * ratio - 1.0);
+    } else {
+        allow = 0.9375 * min2(x[ALLOW], max2(low - top, 0.0));
+        if (allow < ROUNDING * (x[THRESHOLD] - base)) allow = 0.0;
     }
     x[ALLOW] = allow;
     return allow;
@@ -253,7 +256,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
     double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
     x[LAST_LOW] = low;
     if (flow == 0.0) return level;
-    double allow = allow_for(x, flow);
+    double allow = allow_for(x, flow, low);
     if (x[READY] == 1.0) {
         double top = x[TOP] + allow;
         if (low > top) {

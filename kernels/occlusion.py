@@ -23,8 +23,9 @@ only where K(n) sets the threshold. It does in 30-60 % of periods of our generat
 the cap (MARGIN_MOST, bolder: most periods of a slow wander) does else. MARGIN, MARGIN_MOST, SHAPE and FLAT_* are chosen
 on generated signals, not derived, so the rate of the whole is measured, not proven: docs and tests say what was seen.
 
-Flow: a flow above all that the envelope has seen lifts it by (top or base) ((Q/Qseen)^2 - 1), the turbulent bound,
-until it is learned. No flow programmed: not judged, not learned. Learning stops while a condition is on; an
+Flow: a flow that lasts two rows or more and lies above all that the envelope has seen lifts it by (top or base)
+((Q/Qseen)^2 - 1), the turbulent bound, until it is learned; afterwards by no more than it really rose. A pulse that
+is over within a row needs no lift (f is the smaller of two), and a lift for it would make pulsed pumps deaf. No flow programmed: not judged, not learned. Learning stops while a condition is on; an
 active one ends when the pressure is back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet
 pressure above its own top is taken off (common mode). Rows that repeat exactly beyond habit are a stuck sensor.
 
@@ -310,7 +311,7 @@ def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) ->
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _allow(x: NDArray[np.float64], flow_ul_h: float) -> float:
+def _allow(x: NDArray[np.float64], flow_ul_h: float, low_kpa: float) -> float:
     """Lift of the envelope (kPa) for a flow above all that it has seen; fades over 16 rows once that flow is gone."""
     lasting = min(flow_ul_h, x[st.OCC_FLOW_LAST_UL_H]) if flow_ul_h > 0.0 else 0.0
     x[st.OCC_PART_FLOW_UL_H] = max(x[st.OCC_PART_FLOW_UL_H], lasting)
@@ -318,14 +319,18 @@ def _allow(x: NDArray[np.float64], flow_ul_h: float) -> float:
         x[st.OCC_FLOW_LAST_UL_H] = flow_ul_h
         if x[st.OCC_FLOW_TOP_UL_H] == 0.0:
             x[st.OCC_FLOW_TOP_UL_H] = flow_ul_h
-    allow = x[st.OCC_ALLOW_KPA] * 0.9375
+    if x[st.OCC_READY] == 0.0:
+        return 0.0
     base, top = x[st.OCC_BASE_KPA], x[st.OCC_TOP_KPA]
-    if allow < ROUNDING * (x[st.OCC_THRESHOLD_KPA] - base):
-        allow = 0.0
     seen = x[st.OCC_FLOW_TOP_UL_H]
-    if flow_ul_h > 1.05 * seen:
-        ratio = flow_ul_h / seen
-        allow = max(allow, max(abs(base), abs(top)) * (ratio * ratio - 1.0))
+    if lasting > 1.05 * seen:
+        ratio = lasting / seen
+        allow = max(abs(base), abs(top)) * (ratio * ratio - 1.0)
+    else:
+        # The flow is gone: what is left of the lift is at most what it really raised the pressure by.
+        allow = 0.9375 * min(x[st.OCC_ALLOW_KPA], max(low_kpa - top, 0.0))
+        if allow < ROUNDING * (x[st.OCC_THRESHOLD_KPA] - base):
+            allow = 0.0
     x[st.OCC_ALLOW_KPA] = allow
     return float(allow)
 
@@ -446,7 +451,7 @@ def occlusion_row(
     x[st.OCC_LAST_LOW_KPA] = low_kpa
     if flow_ul_h == 0.0:
         return level
-    allow_kpa = _allow(x, flow_ul_h)
+    allow_kpa = _allow(x, flow_ul_h, low_kpa)
     due = 0.0
     if x[st.OCC_READY] == 1.0:
         top_kpa = x[st.OCC_TOP_KPA] + allow_kpa

@@ -110,7 +110,7 @@ class NaiveOcclusion:
         self.last_low = low
         if flow == 0:
             return self.level
-        self._allow_for(flow)
+        self._allow_for(flow, low)
         due = self._due(low, lost=lost) if self._excursion(low, before) else 0
         if due:
             self.hold += due
@@ -166,19 +166,23 @@ class NaiveOcclusion:
             self.level, self.hold, self.out = 0, 0, None
         return self.level
 
-    def _allow_for(self, flow: float) -> None:
+    def _allow_for(self, flow: float, low: float) -> None:
+        lasting = 0.0
         if flow > 0:
-            self.part.flows.append(min(flow, self.flow_last))
+            lasting = min(flow, self.flow_last)
+            self.part.flows.append(lasting)
             self.flow_last = flow
             if self.flow_top == 0:
                 self.flow_top = flow
-        self.allow *= 0.9375
+        if not self.ready:
+            return
+        if lasting > 1.05 * self.flow_top:
+            ratio = lasting / self.flow_top
+            self.allow = max(abs(self.base), abs(self.top)) * (ratio * ratio - 1)
+            return
+        self.allow = 0.9375 * min(self.allow, max(low - self.top, 0.0))
         if self.allow < 1e-6 * (self.threshold - self.base):
             self.allow = 0.0
-        if flow > 1.05 * self.flow_top:
-            ratio = flow / self.flow_top
-            lift = max(abs(self.base), abs(self.top)) * (ratio * ratio - 1)
-            self.allow = max(self.allow, lift)
 
     def _excursion(self, low: float, before: float) -> bool:
         if not self.ready:
