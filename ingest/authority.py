@@ -124,7 +124,7 @@ class TokenList:
         self._asked_at = self._clock()
         try:
             rows = await self._load()
-        except ThecaflowError as away:
+        except Exception as away:  # noqa: BLE001 - whatever it is, the list in hand stays and is tried again
             if self._said != str(away):  # once, not every second
                 logger.warning("tokens not read: %s", away)
             self._said = str(away)

@@ -191,10 +191,7 @@ class Gateway:
 
         @get("/readyz", summary="Whether events can be taken", raises=[ClientException])
         async def readyz() -> Response[dict[str, bool]]:
-            state = {
-                "broker": self.log.connected and await self.log.reachable(),
-                "tokens": self.tokens.loaded,
-            }
+            state = {"broker": await self.log.reachable(), "tokens": self.tokens.loaded}
             ready = all(state.values())
             code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return Response({"ready": ready, **state}, status_code=code)
@@ -218,7 +215,9 @@ async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     try:
         async for chunk in request.stream():
             yield chunk
-    except InternalServerException:  # Litestar's word for a client that hung up: no failure of ours, nobody reads this
+    except (
+        InternalServerException
+    ):  # Litestar's word for a client that hung up: no failure of ours, nobody reads this
         raise Problem(HTTPStatus.BAD_REQUEST, "hung-up", "The body ended too early.") from None
 
 

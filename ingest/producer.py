@@ -189,19 +189,23 @@ class BoundedProducer:
     async def reachable(self) -> bool:
         """Ask the broker, at most once a second, whether it is there and has the topic."""
         asked_at, answer = self._probed
-        if time.monotonic() - asked_at < PROBE_HOLDS_S:
-            return answer
+        if time.monotonic() - asked_at >= PROBE_HOLDS_S:
+            answer = await self._probe()
+            self._probed = (time.monotonic(), answer)
+        if answer and self.events_waiting == 0:
+            self._stalled = False  # else a gateway that gets no more requests for being unready would stay so
+        return answer and self.connected
+
+    async def _probe(self) -> bool:
         producer = self._producer
-        answer = False
-        if producer is not None:
-            try:
-                async with asyncio.timeout(PROBE_S):
-                    cluster = await producer.client.fetch_all_metadata()
-                answer = bool(cluster.partitions_for_topic(self._topic))
-            except (KafkaError, TimeoutError, OSError):
-                answer = False
-        self._probed = (time.monotonic(), answer)
-        return answer
+        if producer is None:
+            return False
+        try:
+            async with asyncio.timeout(PROBE_S):
+                cluster = await producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError):
+            return False
+        return bool(cluster.partitions_for_topic(self._topic))
 
     def _ready_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -275,7 +279,10 @@ class BoundedProducer:
             )
             try:
                 await producer.start()
-            except (KafkaError, OSError) as away:
+            except asyncio.CancelledError:
+                await _close(producer, 0)
+                raise
+            except Exception as away:  # noqa: BLE001 - whatever it is, a gateway that stops trying is worse
                 await _close(producer, 0)
                 if not said:
                     logger.warning(
@@ -283,9 +290,6 @@ class BoundedProducer:
                     )
                     said = True
                 await asyncio.sleep(RECONNECT_S)
-            except BaseException:
-                await _close(producer, 0)
-                raise
             else:
                 return producer
 

@@ -74,15 +74,15 @@ def read_json(line: bytes, received_us: int, *, keep_received: bool) -> Record:
         return _of_event(event, wire)
     read_by_log = decode_msgpack(line)
     if isinstance(read_by_log, Quarantined):
-        return _of_quarantined(read_by_log, line)
-    return _of_quarantined(event, line, refused=DISGUISED)
+        return _of_quarantined(line, read_by_log.pump, event.reason)
+    return _of_quarantined(line, None, event.reason, refused=DISGUISED)
 
 
 def read_msgpack(raw: bytes, received_us: int, *, keep_received: bool) -> Record:
     """Return a MessagePack event as a record, as `read_json` does. Never raises."""
     event = decode_msgpack(raw)
     if isinstance(event, Quarantined):
-        return _of_quarantined(event, raw)
+        return _of_quarantined(raw, event.pump, event.reason)
     if isinstance(event, Tick):
         return Record(wire=b"", id=None, type="tick", pump=None, refused=TICK_IS_OURS)
     keeps = keep_received and event.received_us is not None
@@ -95,7 +95,7 @@ def _of_event(event: Event, wire: bytes) -> Record:
     return Record(wire=wire, id=event.id, type=type_name(event), pump=event.pump, site=site)
 
 
-def _of_quarantined(fact: Quarantined, raw: bytes, refused: str | None = None) -> Record:
+def _of_quarantined(raw: bytes, pump: str | None, reason: str, refused: str | None = None) -> Record:
     stated = _stated(raw)
     stated_type = _text(stated.get("type"))
     if stated_type == "tick":
@@ -104,8 +104,8 @@ def _of_quarantined(fact: Quarantined, raw: bytes, refused: str | None = None) -
         wire=raw,
         id=_text(stated.get("id")),
         type=stated_type,
-        pump=fact.pump,
-        quarantined=fact.reason,
+        pump=pump,
+        quarantined=reason,
         refused=refused,
     )
 

@@ -28,4 +28,6 @@ async def tick_for_ever(
         except UnreachableError as away:
             logger.debug("tick left out: %s", away)
             pause_s = min(1.0, every_s)
+        except Exception as surprise:  # noqa: BLE001 - without ticks the deadlines of silent pumps would not come due
+            logger.error("tick left out: %s", type(surprise).__name__)  # noqa: TRY400
         await asyncio.sleep(pause_s)

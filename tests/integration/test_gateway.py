@@ -225,6 +225,31 @@ async def test_replay_by_gateway_and_by_kafka_write_the_same(ready: Settings, tm
     assert all(isinstance(codec.decode_msgpack(value).received_us, int) for value in twice)
 
 
+async def test_clients_that_hang_up_leave_nothing_behind(ready: Settings, tmp_path: Path):
+    """Half a body and a closed connection give their room back and are no failure of the gateway."""
+    with gateway_process(ready, tmp_path, "--tick", "0") as gateway:
+        await gateway.ready()
+        token = gateway.token()
+        head = (
+            f"POST /v1/events HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Type: application/x-ndjson\r\nContent-Length: 100000\r\n\r\n"
+        )
+        for _ in range(20):
+            _, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.gateway_port)
+            writer.write(head.encode() + b"x" * 50_000)
+            await writer.drain()
+            writer.close()
+        async with httpx.AsyncClient() as client:
+            assert (await gateway.post(client, token, line("resumed"))).status_code == 202
+            await until(lambda: nothing_held(client, gateway), 10)
+    assert "nobody foresaw" not in gateway.log.read_text()
+
+
+async def nothing_held(client: httpx.AsyncClient, gateway: GatewayProcess) -> bool:
+    """Whether no byte of any body is in hand."""
+    return "thecaflow_gateway_body_bytes 0.0" in (await client.get(f"{gateway.url}/metrics")).text
+
+
 class Load:
     """Clients that post without pause and remember what was acknowledged."""
 

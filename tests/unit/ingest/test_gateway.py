@@ -86,7 +86,9 @@ async def test_what_cannot_be_decoded_goes_to_the_log_as_it_came():
         assert answer.status_code == 202
         assert statuses(answer) == ["quarantined", "accepted", "quarantined", "quarantined"]
         assert answer.json()["results"][0]["id"] == "x"
-        assert answer.json()["results"][0]["reason"].endswith(".")
+        reasons = [result["reason"] for result in answer.json()["results"] if "reason" in result]
+        assert "Field v of this bolus is missing." in reasons
+        assert all("MessagePack" not in reason for reason in reasons)
         written = [record.wire for record in double.log.records]
         assert [written[0], *written[2:]] == broken
         assert double.log.records[0].key == b"pump-0009"
