@@ -113,17 +113,15 @@ class Agent:
         Called after each rebalance. A partition that cannot be loaded now is left out: its first poll loads it.
         """
         self._heads.assign(partitions)
-        offsets = {}
         try:
-            for partition in sorted(partitions):
-                offsets[partition] = (await self._heads.at_assignment(partition)).next_offset
+            return await self._heads.at_assignment(partitions)
         except AWAY as away:
             logger.warning("heads not loaded at assignment, but with their first poll: %s", away)
         except MustStopError as must:
             self._stop(must)
         except Exception as surprise:  # noqa: BLE001 - whatever it is, nothing may be read on
             self._on_surprise(surprise)
-        return offsets
+        return {}
 
     def on_epoch(self, partition: int, epoch: int) -> None:
         """Take polls of this epoch on as those that follow the last seek."""
@@ -147,19 +145,21 @@ class Agent:
         return False
 
     async def revive(self) -> None:
-        """Load heads that could not be loaded at assignment; called now and then, or an idle partition would wait."""
-        for partition in self._heads.missing():
-            if self._draining or self._locks[partition].locked():
-                continue  # its actor is about to do it
-            try:
-                async with self._locks[partition]:
-                    await self._heads.reload(partition)
-            except AWAY as away:
-                logger.warning("partition %d not loaded yet: %s", partition, away)
-                return
-            except MustStopError as must:
-                self._stop(must)
-                return
+        """Load heads that could not be loaded, or whose database was restored to another moment.
+
+        Called now and then: a partition to which nothing comes would notice neither.
+        """
+        try:
+            for partition in [*self._heads.missing(), *await self._heads.behind_or_ahead()]:
+                if (
+                    not self._draining and not self._locks[partition].locked()
+                ):  # else its actor is about to do it
+                    async with self._locks[partition]:
+                        await self._heads.reload(partition)
+        except AWAY as away:
+            logger.warning("heads not looked after: %s", away)
+        except MustStopError as must:
+            self._stop(must)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no more polls and wait for those in hand; False if they did not end in time."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
@@ -84,6 +84,17 @@ class Heads:
         """Return the assigned partitions that have no head."""
         return sorted(self._assigned - set(self._heads))
 
+    async def behind_or_ahead(self) -> list[int]:
+        """Return partitions where the database stands elsewhere than the head: it was restored while nothing came."""
+        idle = [(partition, head) for partition, head in self._heads.items() if not head.busy]
+        elsewhere = []
+        for partition, head in idle:
+            expected = head.next_offset
+            stands_at = await self._store.next_offset(partition)
+            if stands_at != expected and head.next_offset == expected and not head.busy:
+                elsewhere.append(partition)
+        return elsewhere
+
     def assign(self, partitions: Collection[int]) -> None:
         """Hold exactly these partitions; the heads of others are dropped."""
         for gone in self._assigned - set(partitions):
@@ -93,12 +104,22 @@ class Heads:
         self._progress.hold(partitions)
         self._metrics.set(Metric.PARTITIONS, len(partitions))
 
-    async def at_assignment(self, partition: int) -> Head:
-        """Return the head to go on with after a rebalance: the old one where the database still stands there."""
-        head = self._heads.get(partition)
-        if head is not None and (head.busy or await self._store.next_offset(partition) == head.next_offset):
-            return head  # one in the middle of its commit is judged by that commit
-        return await self._load(partition)
+    async def at_assignment(self, partitions: Collection[int]) -> dict[int, int]:
+        """Have a head for each partition after a rebalance, and return the offsets that they stand for.
+
+        An old head stays where the database still stands there; one in the middle of its commit is judged by that commit.
+        """
+        kept, wanted = {}, []
+        for partition in sorted(partitions):
+            head = self._heads.get(partition)
+            if head is not None and (
+                head.busy or await self._store.next_offset(partition) == head.next_offset
+            ):
+                kept[partition] = head.next_offset
+            else:
+                wanted.append(partition)
+        loaded = await self._load(wanted)
+        return kept | {partition: head.next_offset for partition, head in loaded.items()}
 
     def begin_epoch(self, partition: int, epoch: int) -> None:
         """Take the polls of this epoch on as those that follow the last seek."""
@@ -109,14 +130,14 @@ class Heads:
     async def reload(self, partition: int) -> None:
         """Load the head and read from its offset; nothing is kept if the partition is not assigned any more."""
         assert self._reader is not None
-        head = await self._load(partition)
+        head = (await self._load([partition]))[partition]
         self._metrics.add(Metric.REREADS, partition=str(partition))
         if not await self._reader.seek_partition(self._topic, partition, head.next_offset):
             self._heads.pop(partition, None)
 
     async def judge_skip(self, partition: int, next_offset: int, first: int) -> None:
         """Read again what a poll left out; stop if the log does not have it, or leaves it out again."""
-        bounds = await self._log_bounds(partition)
+        bounds = (await self._log_bounds([partition]))[partition]
         at, times = self._skips.get(partition, (next_offset, 0))
         times = times + 1 if at == next_offset else 1
         self._skips[partition] = (next_offset, times)
@@ -129,14 +150,25 @@ class Heads:
 
     async def judge_shortened_log(self, partition: int, next_offset: int) -> None:
         """Stop if the broker confirms that the log ends below the database's offset."""
-        self._refuse_database_ahead(partition, next_offset, (await self._log_bounds(partition)).end)
+        self._refuse_database_ahead(
+            partition, next_offset, (await self._log_bounds([partition]))[partition].end
+        )
 
-    async def _load(self, partition: int) -> Head:
-        self._heads.pop(partition, None)
-        blobs, next_offset = await self._store.load(partition)
+    async def _load(self, partitions: Collection[int]) -> dict[int, Head]:
+        for partition in partitions:
+            self._heads.pop(partition, None)
+        stored = {partition: await self._store.load(partition) for partition in partitions}
         bounds = await self._log_bounds(
-            partition
-        )  # after the database: what it has seen is in the log by now
+            partitions
+        )  # after the database: what that has seen is in the log by now
+        return {
+            partition: await self._begin(partition, blobs, next_offset, bounds[partition])
+            for partition, (blobs, next_offset) in stored.items()
+        }
+
+    async def _begin(
+        self, partition: int, blobs: dict[str, bytes], next_offset: int, bounds: LogBounds
+    ) -> Head:
         if next_offset < bounds.first:
             self._refuse_lost(partition, next_offset, bounds.first)
         self._refuse_database_ahead(partition, next_offset, bounds.end)
@@ -150,9 +182,9 @@ class Heads:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._make_fold, partition, blobs, next_offset)
 
-    async def _log_bounds(self, partition: int) -> LogBounds:
+    async def _log_bounds(self, partitions: Collection[int]) -> Mapping[int, LogBounds]:
         assert self._reader is not None
-        return await self._reader.log_bounds(self._topic, partition)
+        return await self._reader.log_bounds(self._topic, partitions) if partitions else {}
 
     def _refuse_lost(self, partition: int, next_offset: int, first: int) -> None:
         raise MustStopError(

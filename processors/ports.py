@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -78,5 +78,5 @@ class Reader(Protocol):
     async def seek_partition(self, topic: str, partition: int, offset: int) -> bool:
         """Read from `offset` on; False if the partition is not assigned."""
 
-    async def log_bounds(self, topic: str, partition: int) -> LogBounds:
-        """First and end offset of the log."""
+    async def log_bounds(self, topic: str, partitions: Collection[int]) -> Mapping[int, LogBounds]:
+        """Return the first and the end offset of each log, as of now. Raises UnreachableError."""

@@ -13,10 +13,11 @@ make it safe, and every one of them is about offsets:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,6 +27,8 @@ from faust.types import TP, ConsumerMessage
 
 from contract.errors import UnreachableError
 
+FETCH_MAX_WAIT_MS: Final = 250
+"""How long a fetch may wait for records at the broker: a seek or a question of ours waits as long behind it."""
 Record: TypeAlias = ConsumerRecord  # key: bytes | None, value: bytes
 
 
@@ -89,6 +92,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self._epochs: dict[TopicPartition, int] = {}
 
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust sets 1500 and has no setting for it
+        return consumer
+
     async def _fetch_records(
         self,
         consumer: AIOKafkaConsumer,
@@ -116,12 +124,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 begun[tp] = self._epochs[tp] = self._epochs.get(tp, 0) + 1
         return begun
 
-    async def bounds(self, tp: TopicPartition) -> LogBounds:
-        """Ask the broker for the first and the end offset of the log."""
+    async def bounds(self, tps: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
+        """Ask the broker for the first and the end offset of logs, with two requests in all.
+
+        A broker answers one request of a connection after the other, also behind a fetch that waits for records.
+        """
         consumer = self._ensure_consumer()
-        first = await consumer.beginning_offsets([tp])
-        end = await consumer.end_offsets([tp])
-        return LogBounds(first[tp], end[tp])
+        first, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
+        return {tp: LogBounds(first[tp], end[tp]) for tp in tps}
 
     async def committed(self, tp: TopicPartition) -> int | None:
         """Ask the broker for what the group committed."""
@@ -167,12 +177,14 @@ class Consumer(driver.Consumer):
         """Read `partition` from `offset` on; False if it is not (or no longer) assigned to this worker."""
         return bool(await self._begin_epochs({TP(topic, partition): offset}))
 
-    async def log_bounds(self, topic: str, partition: int) -> LogBounds:
-        """Ask the broker for the first and the end offset of the log. Raises UnreachableError."""
-        partition_of_log = TopicPartition(topic, partition)
+    async def log_bounds(self, topic: str, partitions: Collection[int]) -> dict[int, LogBounds]:
+        """Ask the broker for the first and the end offsets of logs. Raises UnreachableError."""
+        logs = [TopicPartition(topic, partition) for partition in partitions]
         with _broker_errors():
-            bounds: LogBounds = await self._thread.call_thread(self._thread.bounds, partition_of_log)
-        return bounds
+            bounds: dict[TopicPartition, LogBounds] = await self._thread.call_thread(
+                self._thread.bounds, logs
+            )
+        return {tp.partition: found for tp, found in bounds.items()}
 
     async def end_offsets(self) -> dict[int, int]:
         """Ask the broker for the end offset of each assigned partition. Raises UnreachableError."""

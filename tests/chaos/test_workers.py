@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
+from tests.chaos.harm import harass
 from tests.native import NativeStack
-from tests.workers import CountingFleet, WorkerProcess, fetch, make_tables, progress, until, workers
+from tests.workers import CountingFleet, fetch, make_tables, progress, until, workers
 from thecaflow.settings import Settings
 
-SESSION_S = 3.0
 CHAOS_S = 40.0
 
 
@@ -33,7 +33,7 @@ async def test_three_workers_under_random_signals_lose_and_repeat_nothing(ready:
     fleet, stop = CountingFleet(ready), asyncio.Event()
     with workers(ready, tmp_path, "one", "two", "three") as three:
         streaming = asyncio.create_task(fleet.stream(1500, stop))
-        done = await _harass(three, random.Random(seed), CHAOS_S)
+        done = await harass(three, random.Random(seed), CHAOS_S)
         stop.set()
         await streaming
         print(f"{fleet.sent} events, {done}")
@@ -133,30 +133,6 @@ async def test_a_database_ahead_of_the_log_stops_the_worker_with_the_reason(read
         worker.start()
         assert await asyncio.to_thread(worker.wait) == 4
         assert "but the log ends at" in worker.text()
-
-
-async def _harass(three: Sequence[WorkerProcess], chance: random.Random, seconds: float) -> dict[str, int]:
-    """Do harm to one worker after the other; all run again at the end."""
-    done = {"SIGKILL": 0, "SIGSTOP": 0, "SIGTERM": 0}
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    kinds = list(done)
-    while loop.time() < end:
-        await asyncio.sleep(chance.uniform(0.5, 3.0))
-        worker = chance.choice(three)
-        kind = kinds.pop() if kinds else chance.choice(list(done))
-        done[kind] += 1
-        number = signal.Signals[kind]
-        worker.signal(number)
-        if number is signal.SIGSTOP:
-            await asyncio.sleep(SESSION_S + chance.uniform(0.5, 2.0))
-            worker.signal(signal.SIGCONT)
-            continue
-        code = await asyncio.to_thread(worker.wait)
-        gentle = number is signal.SIGTERM and worker.came_up
-        assert code == (0 if gentle else -number), worker.text()[-3000:]
-        worker.start()
-    return done
 
 
 async def _reset_group(settings: Settings, partitions: Sequence[int]) -> None:
