@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -195,7 +196,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    for line in measure(parser.parse_args().rounds):
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    lines = measure(arguments.rounds)
+    if arguments.json:
+        print(json.dumps([line.fields() for line in lines]))
+        return
+    for line in lines:
         print(" | ".join(line.cells()))
 
 
