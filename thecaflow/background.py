@@ -1,13 +1,16 @@
-"""Starts processes of the ``thecaflow`` command that outlive their starter, where ``make down`` finds them.
+"""Starts and ends processes of the ``thecaflow`` command that outlive their starter, where ``make down`` finds them.
 
 Each leaves ``<name>.pid`` and ``<name>.log`` in the settings' run folder. `dev/stack stop` ends whatever has a pid file
 there whose process still is a ``thecaflow`` command.
 """
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from thecaflow.settings import Settings
@@ -31,6 +34,35 @@ def start_in_background(name: str, arguments: Sequence[str], settings: Settings)
         )
     (folder / f"{name}.pid").write_text(f"{started.pid}\n")
     return started
+
+
+def stop_in_background(name: str, settings: Settings, limit_s: float = 20.0) -> bool:
+    """End a background command in good order, or for good after `limit_s`; False if none of that name runs."""
+    pid_file = Path(settings.run_folder) / f"{name}.pid"
+    pid = running_pid(pid_file)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + limit_s
+    while running_pid(pid_file) is not None:
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    pid_file.unlink(missing_ok=True)
+    return True
+
+
+def running_pid(pid_file: Path) -> int | None:
+    """Return the process of a pid file if it lives and is a ``thecaflow`` command; the number may be another's by now."""
+    try:
+        pid = int(pid_file.read_text().split()[0])
+        # A child of ours that has ended is a zombie until somebody asks how.
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if b"thecaflow" in command_line else None
 
 
 def log_file(name: str, settings: Settings) -> Path:

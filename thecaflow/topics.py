@@ -75,24 +75,26 @@ async def end_offsets(settings: Settings) -> dict[int, int]:
 
     Raises TopicError where the broker does not answer or the topic does not exist.
     """
+    admin = await _connect(settings)
+    try:
+        [events, _] = await _states(admin, settings)
+    finally:
+        await admin.close()
+    if events.partitions == 0:
+        raise TopicError(f"topic {events.name} does not exist: run `thecaflow topics create`")
+    places = [TopicPartition(events.name, number) for number in range(events.partitions)]
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka, request_timeout_ms=round(WAIT_S * 1000), enable_auto_commit=False
     )
     try:
         await consumer.start()
-        partitions = consumer.partitions_for_topic(settings.events_topic) or await _partitions(
-            consumer, settings
-        )
-        ends = await consumer.end_offsets(
-            [TopicPartition(settings.events_topic, n) for n in sorted(partitions)]
-        )
-        return {place.partition: offset for place, offset in ends.items()}
+        consumer.assign(places)  # else it asks for no topic's metadata, and waits for them for ever
+        ends = await consumer.end_offsets(places)
     except (KafkaError, OSError) as error:
-        raise TopicError(
-            f"no Kafka answers at {settings.kafka}: `make up`, or set THECAFLOW_KAFKA ({error})"
-        ) from error
+        raise TopicError(f"Kafka at {settings.kafka} refused: {error!r}") from error
     finally:
         await consumer.stop()
+    return {place.partition: offset for place, offset in ends.items()}
 
 
 async def delete_topics(settings: Settings) -> None:
@@ -111,13 +113,6 @@ async def delete_topics(settings: Settings) -> None:
         raise TopicError(f"Kafka at {settings.kafka} refused: {error!r}") from error
     finally:
         await admin.close()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, settings: Settings) -> set[int]:
-    """Ask anew: a consumer that has just started may not know the topic yet."""
-    if settings.events_topic not in await consumer.topics():
-        raise TopicError(f"topic {settings.events_topic} does not exist: run `thecaflow topics create`")
-    return consumer.partitions_for_topic(settings.events_topic) or set()
 
 
 def retention_ms(settings: Settings) -> int:

@@ -87,17 +87,9 @@ def _alerts(found: Overview) -> Table:
 def _fleet(found: Overview, pumps: int) -> Table:
     hidden = f", {len(found.fleet) - pumps} more with --pumps 0" if len(found.fleet) > pumps else ""
     table = Table(title=f"{len(found.fleet)} pumps by time to harm{hidden}", title_justify="left")
-    for name in (
-        "pump",
-        "harm from",
-        "empty (5 %)",
-        "empty (median)",
-        "own alarm",
-        "refill due",
-        "flow ratio",
-        "alerts",
-    ):
+    for name in ("pump", "harm from", "empty (5 %)", "empty (median)", "own alarm", "refill due", "ratio"):
         table.add_column(name, no_wrap=True)
+    table.add_column("alerts", ratio=1)
     for one in found.fleet[:pumps]:
         pump = one.overview
         times = (one.harm_us, pump.empty_p05_us, pump.empty_p50_us, pump.device_alarm_us, pump.refill_due_us)

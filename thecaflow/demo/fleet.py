@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest import simulator
 from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
-from ingest.simulator import FaultRequest, FleetPlan, FoundingPlan, PumpCase, Uplink
+from ingest.simulator import FaultRequest, FleetPlan, FoundingPlan, PumpCase, Uplink, parse_fault
 
 FAULTS: Final = (
-    ("occlusion", 3),
-    ("stall", 3),
-    ("early_empty", 2),
-    ("dry_before_alarm", 2),
-    ("program_implausible", 2),
-    ("silence", 2),
+    "occlusion:3",
+    "stall:3",
+    "early_empty:2",
+    "dry_before_alarm:2",
+    "program_implausible:2",
+    "silence:2",
 )
 FOUNDING_RATIO: Final = (
     1.145  # the upper end of the tolerance: dry before the device's own alarm, on day 150.2
 )
 FOUNDING_DAYS: Final = 140.0
-_QUIET: Final = {"late_share": 0.0, "doubled_share": 0.0, "lost_row_share": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class DemoPlan:
     days: float = 30.0
     period_us: int = 10 * MINUTE_US
     upload_us: int = 4 * HOUR_US
-    faults: tuple[tuple[str, int], ...] = FAULTS
+    faults: tuple[FaultRequest, ...] = tuple(map(parse_fault, FAULTS))
     founding: bool = True
 
 
@@ -48,7 +46,7 @@ def cases(plan: DemoPlan) -> list[PumpCase]:
         start_us=plan.end_us - round(plan.days * DAY_US),
         end_us=plan.end_us,
         uplink=uplink,
-        faults=tuple(FaultRequest(kind, count=count) for kind, count in plan.faults),
+        faults=plan.faults,
     )
     drawn = simulator.draw_fleet(fleet)
     if plan.founding:
@@ -65,8 +63,3 @@ def _founding(plan: DemoPlan) -> FoundingPlan:
         uplink=replace(quiet, latency_s=0.0, in_step=True),
         flow_ratio=FOUNDING_RATIO,
     )
-
-
-def named(drawn: Sequence[PumpCase]) -> dict[str, PumpCase]:
-    """Cases by pump."""
-    return {case.pump: case for case in drawn}

@@ -1,0 +1,93 @@
+"""The tables at the end of the demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from contract.facts import Dose
+from contract.times import format_us
+from ingest.simulator import Label
+from thecaflow.commands.status import STYLES, span
+from thecaflow.demo.grade import FalseAlarm, Found, Grade
+
+DAYS_BEFORE = 2
+DAYS_AFTER = 4
+_DAY_US = 86_400_000_000
+
+
+def faults(grade: Grade) -> Table:
+    """One line a labelled fault."""
+    named = len(grade.found) - len(grade.missed)
+    table = Table(title=f"labelled faults: {named} of {len(grade.found)} named", title_justify="left")
+    for name in ("pump", "fault", "onset", "detected", "delay", "priority", "cause named"):
+        table.add_column(name, no_wrap=True)
+    for found in grade.found:
+        table.add_row(*_fault(found))
+    return table
+
+
+def _fault(found: Found) -> tuple[str, ...]:
+    label, alert = found.label, found.alert
+    if alert is None or found.delay_us is None:
+        missed = f"[bold red]MISSED {label.cause}[/]"
+        return (label.pump, label.kind, minute(label.onset_us), "[bold red]never[/]", "", "", missed)
+    return (
+        label.pump,
+        label.kind,
+        minute(label.onset_us),
+        minute(alert.at_us),
+        span(found.delay_us),
+        f"[{STYLES[alert.priority]}]{alert.priority}[/]",
+        str(alert.cause),
+    )
+
+
+def healthy(grade: Grade) -> str:
+    """One line, and one more for each false alarm."""
+    pumps = {wrong.alert.pump for wrong in grade.false_alarms}
+    lines = [f"healthy pumps: {grade.healthy}, of them {len(pumps)} with a medium or high alert"]
+    lines += [f"  [bold red]FALSE[/] {_alarm(wrong)}" for wrong in grade.false_alarms]
+    lines += [f"  before its fault: {_alarm(wrong)}" for wrong in grade.early]
+    lines += [
+        f"  besides {one.label.kind}: {one.label.pump} {', '.join(one.beside)}"
+        for one in grade.found
+        if one.beside
+    ]
+    return "\n".join(lines)
+
+
+def _alarm(wrong: FalseAlarm) -> str:
+    alert = wrong.alert
+    return f"{alert.pump} {minute(alert.at_us)} {alert.priority} {alert.cause}: {alert.text}"
+
+
+def ledger(doses: Sequence[Dose], label: Label) -> Table:
+    """The dose windows of one pump from two days before its fault to four days after."""
+    title = f"dose ledger of {label.pump}: {label.kind} at {minute(label.onset_us)}"
+    table = Table(title=title, title_justify="left")
+    for name in ("day", "programmed ug", "sensed ug", "at the tip ug", "bolus uL", "priming uL", "coverage"):
+        table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
+    first_us = label.onset_us - DAYS_BEFORE * _DAY_US
+    last_us = label.onset_us + (DAYS_AFTER + 1) * _DAY_US
+    for dose in doses:
+        if first_us < dose.to_us <= last_us:
+            struck = dose.from_us < label.onset_us <= dose.to_us
+            table.add_row(
+                format_us(dose.from_us)[:10] + (" fault" if struck else ""),
+                *(_number(ug) for ug in (dose.programmed_ug, dose.sensed_ug, dose.tip_ug)),
+                _number(dose.bolus_ul),
+                _number(dose.priming_ul),
+                f"{dose.coverage:.2f}",
+            )
+    return table
+
+
+def _number(amount: float | None) -> str:
+    return "-" if amount is None else f"{round(amount, 1) + 0.0:.1f}"  # + 0.0: no minus before a zero
+
+
+def minute(at_us: int) -> str:
+    """Return a time to the minute."""
+    return format_us(at_us)[:16].replace("T", " ")
