@@ -1,4 +1,4 @@
-/* kernels/reservoir.py `advance` with kernels/level_sensor.py `level` in C, operation by operation: the yardstick of
+/* kernels/reservoir.py `advance` with kernels/level_sensor.py `level` and kernels/shift.py in C, operation by operation: the yardstick of
  * `make bench`. The meaning of everything is said there.
  *
  * Build: gcc -O3 -march=native -ffp-contract=off -shared -fPIC -o reservoir_twin.so reservoir_twin.c -lm
@@ -11,13 +11,16 @@ enum {
     RESERVOIR_ML = 1, FLOW_TOLERANCE = 6,
     V = 96, K, O, VV, VK, VO, KK, KO, OO, E_SENSED, E_PROGRAMMED, PENDING, DEBT, DEVICE, SOURCE, BLOCK_N, BLOCK_Z, BLOCK_U,
     BLOCK_SPAN, LEVEL, SAME_UL, QUANTUM, SAME, D1, D2, LAG1, LAG2, BLOCKS, FILL_Z, SURPRISE, FLOW_UL, FLOW_COUNTED,
-    BLOCK_SCALE = 240
+    BLOCK_SCALE = 240, RUN, WIDE_N, WIDE_Z, WIDE_UL, WIDE1, WIDE2, WIDE_D, WIDES, WANDER, SHIFT_V, SHIFT_K, SHIFT_O,
+    SHIFT_SCORE, SHIFT_INFO, SHIFT_UL
 };
 static const double FLOW_SD = 0.03, Z95 = 1.959963984540054, WALK_SD = 0.005, RATIO_MEMORY = 0.05, RATIO_PRIOR = 0.001,
     FLOW_DOUBT = 1e-4, RATIO_MEMORY_ROWS = 1024.0, HUBER_Z = 2.5, OFFSET_SD = 0.05, BLOCKS_A_RESERVOIR = 512.0,
-    MIN_BLOCKS = 12.0, NOISE_MEMORY = 128.0, RHO_MARGIN = 0.1, RHO_MAX = 0.85, CORRELATED = 1.3, MAX_BLOCK_SCALE = 16.0,
-    TRUSTED_SD = 0.0165, COARSE = 0.3, GATE_Z = 5.0, SURPRISE_KEEP = 0.8, SURPRISE_LIMIT = 8.3, SURPRISE_SHARE = 0.25,
-    SURPRISE_BLOCKS = 8.0, NOISE_FLOOR = 1e-6, STUCK_QUANTA = 3.0;
+    MIN_BLOCKS = 12.0, NOISE_MEMORY = 128.0, RHO_MARGIN = 0.1, RHO_MAX = 0.6, CORRELATED = 1.3, MAX_BLOCK_SCALE = 4.0,
+    TRUSTED_SD = 0.0165, CLEAR_Z = 4.0, COARSE = 0.3, GATE_Z = 5.0, JUMP_BLOCKS = 2.0, WIDES_A_RESERVOIR = 16.0,
+    WIDE_MEMORY = 32.0, WIDE_DOUBT = 2.0, BEND_CHANCE = 2.5, DRIFT_SD = 0.004, WALK_SHARE = 0.3, NOISE_FLOOR = 1e-6,
+    EMPTY_Z = 2.0, STUCK_QUANTA = 3.0, CLIP_Z = 3.0, LIMIT_Z = 6.0, OLD_SHARE = 0.125, OLD_Z = 2.0, STEP_SD = 0.2,
+    STEP_DOUBT = 0.5;
 
 static inline double min2(double a, double b) { return b < a ? b : a; }
 static inline double max2(double a, double b) { return b > a ? b : a; }
@@ -65,8 +68,7 @@ static inline void set_prior(double *x) {
 
 static inline void count(double *x, double u) {
     double k = x[K];
-    x[LAG1] -= k * u;
-    x[LAG2] -= k * u;
+    x[RUN] += u;
     x[BLOCK_U] += x[BLOCK_N] * u;
     if (x[BLOCK_N] > 0.0) x[BLOCK_SPAN] += u;
     x[SAME_UL] += u;
@@ -115,13 +117,46 @@ static double advance(double *x, double programmed_ul, double sensed_ul, int cou
     return max2(-owed, 0.0);
 }
 
+static void begin_shift(double *x) {
+    x[SHIFT_V] = x[SHIFT_O] = x[SHIFT_SCORE] = x[SHIFT_INFO] = x[SHIFT_UL] = 0.0;
+    x[SHIFT_K] = 1.0;
+}
+
+static int judge_shift(double *x, double score_before) {
+    double score = x[SHIFT_SCORE], information = x[SHIFT_INFO], square = score * score;
+    if (square >= LIMIT_Z * LIMIT_Z * information && information > 0.0) {
+        double precision = information + 1.0 / (STEP_SD * STEP_SD), step = score / precision, doubt = STEP_DOUBT * step;
+        double var = 1.0 / precision + doubt * doubt, v = x[SHIFT_V], k = x[SHIFT_K], o = x[SHIFT_O];
+        x[V] += v * step;
+        x[K] = max2(x[K] + k * step, 0.0);
+        x[O] += o * step;
+        x[VV] += v * v * var;
+        x[VK] += v * k * var;
+        x[VO] += v * o * var;
+        x[KK] += k * k * var;
+        x[KO] += k * o * var;
+        x[OO] += o * o * var;
+        begin_shift(x);
+        return 1;
+    }
+    if ((x[SHIFT_UL] > OLD_SHARE * 1000.0 * x[RESERVOIR_ML] && square < OLD_Z * OLD_Z * information)
+        || score * score_before < 0.0) begin_shift(x);
+    return 0;
+}
+
 static double update(double *x, double h_k, double h_o, double residual, double noise_var, double gate_z) {
     double p_v = x[VV] + h_k * x[VK] + h_o * x[VO];
     double p_k = x[VK] + h_k * x[KK] + h_o * x[KO];
     double p_o = x[VO] + h_k * x[KO] + h_o * x[OO];
     double s = p_v + h_k * p_k + h_o * p_o + noise_var, z = residual / sqrt(s);
+    double seen = x[SHIFT_V] + h_k * x[SHIFT_K] + h_o * x[SHIFT_O], seen_z = seen / sqrt(s);
+    x[SHIFT_SCORE] += seen_z * min2(max2(z, -CLIP_Z), CLIP_Z);
+    x[SHIFT_INFO] += seen_z * seen_z;
     if (!(fabs(z) <= gate_z)) return z;
     s *= max2(1.0, fabs(z) / HUBER_Z);
+    x[SHIFT_V] -= p_v / s * seen;
+    x[SHIFT_K] -= p_k / s * seen;
+    x[SHIFT_O] -= p_o / s * seen;
     x[V] += p_v / s * residual;
     x[K] = max2(x[K] + p_k / s * residual, 0.0);
     x[O] += p_o / s * residual;
@@ -136,13 +171,24 @@ static double update(double *x, double h_k, double h_o, double residual, double 
 
 static inline double block_ul(const double *x) { return x[RESERVOIR_ML] * 1000.0 / BLOCKS_A_RESERVOIR * x[BLOCK_SCALE]; }
 
-static double block_noise_var(const double *x) {
+static double short_noise_var(const double *x) {
     double reservoir_ul = x[RESERVOIR_ML] * 1000.0, d1 = x[D1], rho = 0.0;
     if (d1 > 0.0) rho = min2(max2((x[D2] / d1 - 1.0 - RHO_MARGIN) / (1.0 - RHO_MARGIN), 0.0), RHO_MAX);
     double var = d1 / 2.0 * (1.0 + rho) / ((1.0 - rho) * (1.0 - rho)) * (1.0 + 8.0 / x[BLOCKS]), quantum = x[QUANTUM];
     if (x[SAME] > COARSE) var += quantum * quantum / 12.0 * max2(1.0, quantum / block_ul(x));
     double floor_ul = NOISE_FLOOR * reservoir_ul;
     return var + floor_ul * floor_ul;
+}
+
+static void carry(double *x, double run_ul) {
+    double lost_ul = x[K] * run_ul;
+    x[LAG1] -= lost_ul;
+    x[LAG2] -= lost_ul;
+    x[WIDE1] -= run_ul;
+    x[WIDE2] -= run_ul;
+    x[WIDE_Z] -= x[WIDE_N] * run_ul;
+    x[SHIFT_V] -= x[SHIFT_K] * run_ul;
+    x[SHIFT_UL] += run_ul;
 }
 
 static void learn_noise(double *x, double at_end_ul) {
@@ -163,44 +209,75 @@ static void learn_noise(double *x, double at_end_ul) {
     }
 }
 
-static void surprised(double *x, double span_ul, double z) {
+static void learn_drift(double *x, double at_end_ul, double run_ul, double noise_var) {
+    x[WIDE_N] += 1.0;
+    x[WIDE_Z] += at_end_ul;
+    x[WIDE_UL] += run_ul;
+    if (x[WIDE_UL] * WIDES_A_RESERVOIR < x[RESERVOIR_ML] * 1000.0) return;
+    double n = x[WIDE_N], mean_ul = x[WIDE_Z] / n, bend = mean_ul - 2.0 * x[WIDE1] + x[WIDE2];
+    x[WIDE2] = x[WIDE1];
+    x[WIDE1] = mean_ul;
+    x[WIDE_N] = x[WIDE_Z] = x[WIDE_UL] = 0.0;
+    if (isnan(bend)) return;
+    x[WIDES] += 1.0;
+    double wides = min2(x[WIDES], WIDE_MEMORY), old = x[WIDE_D];
+    x[WIDE_D] = old + ((old == 0.0 ? bend * bend : min2(bend * bend, 9.0 * old)) - old) / wides;
+    double chance = 1.0 + BEND_CHANCE / sqrt(wides);
+    x[WANDER] = max2(x[WIDE_D] - 6.0 * noise_var / n * chance, 0.0) * wides / (wides + WIDE_DOUBT);
+}
+
+static double whole_noise_var(const double *x, double short_var, double run_ul) {
+    return short_var + (1.0 - WALK_SHARE) * x[WANDER] / 6.0 * (x[RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul);
+}
+
+static void walk_offset(double *x, double run_ul) {
+    double reservoir_ul = x[RESERVOIR_ML] * 1000.0, share = run_ul / reservoir_ul, sd_ul = DRIFT_SD * reservoir_ul;
+    if (share > 0.0) x[OO] += share * max2(sd_ul * sd_ul, WALK_SHARE * WIDES_A_RESERVOIR * x[WANDER]);
+}
+
+static void surprised(double *x, double z, double score_before) {
     if (isnan(x[SURPRISE])) {
-        if (x[KK] <= TRUSTED_SD * TRUSTED_SD) x[SURPRISE] = 0.0;
+        double clear = (x[K] - 1.0) / CLEAR_Z;
+        if (x[KK] <= max2(TRUSTED_SD * TRUSTED_SD, clear * clear)) { x[SURPRISE] = 0.0; begin_shift(x); }
         return;
     }
-    x[SURPRISE] = SURPRISE_KEEP * x[SURPRISE] + min2(max2(z, -3.0), 3.0);
-    if (fabs(x[SURPRISE]) < SURPRISE_LIMIT) return;
-    x[SURPRISE] = 0.0;
-    double walked = max2(SURPRISE_SHARE * prior_var(x), 3.0 * x[KK]);
-    x[KK] += 1.25 * walked;
-    if (fabs(z) > GATE_Z) {
+    int stepped = judge_shift(x, score_before);
+    if (stepped || !(fabs(z) > GATE_Z)) { x[SURPRISE] = 0.0; return; }
+    x[SURPRISE] += 1.0;
+    if (x[SURPRISE] >= JUMP_BLOCKS) {
+        x[SURPRISE] = 0.0;
         double sd_ul = x[RESERVOIR_ML] * 1000.0 * OFFSET_SD;
         x[OO] = sd_ul > 0.0 ? sd_ul * sd_ul : 0.0;
         x[VO] = x[KO] = 0.0;
-    } else {
-        double ago_ul = SURPRISE_BLOCKS * span_ul;
-        x[VK] -= walked * ago_ul;
-        x[VV] += walked * ago_ul * ago_ul;
     }
 }
 
 static void close_block(double *x) {
     double n = x[BLOCK_N];
     if (!(n > 0.0)) return;
-    double mean_ul = x[BLOCK_Z] / n, since_ul = x[BLOCK_U] / n, span_ul = x[BLOCK_SPAN];
-    x[BLOCK_N] = x[BLOCK_Z] = x[BLOCK_U] = x[BLOCK_SPAN] = 0.0;
+    double mean_ul = x[BLOCK_Z] / n, since_ul = x[BLOCK_U] / n, run_ul = x[RUN];
+    x[BLOCK_N] = x[BLOCK_Z] = x[BLOCK_U] = x[BLOCK_SPAN] = x[RUN] = 0.0;
     if (isnan(x[QUANTUM])) return;
+    carry(x, run_ul);
     learn_noise(x, mean_ul - x[K] * since_ul);
-    if (x[BLOCKS] < MIN_BLOCKS || isnan(x[V])) return;
-    double residual_ul = mean_ul - (x[V] + x[K] * since_ul + x[O]);
-    surprised(x, span_ul, update(x, since_ul, 1.0, residual_ul, block_noise_var(x), GATE_Z));
+    if (x[BLOCKS] < MIN_BLOCKS || !(run_ul > 0.0)) return;
+    double short_var = short_noise_var(x);
+    learn_drift(x, mean_ul - since_ul, run_ul, short_var);
+    if (isnan(x[V])) return;
+    walk_offset(x, run_ul);
+    double residual_ul = mean_ul - (x[V] + x[K] * since_ul + x[O]), score_before = x[SHIFT_SCORE];
+    surprised(x, update(x, since_ul, 1.0, residual_ul, whole_noise_var(x, short_var, run_ul), GATE_Z), score_before);
 }
 
 static void level(double *x, double reservoir_ml) {
     double reservoir_ul = x[RESERVOIR_ML] * 1000.0;
     if (!(reservoir_ml >= 0.0 && reservoir_ul > 0.0)) return;
     double reading_ul = reservoir_ml * 1000.0;
-    if (x[V] <= 0.0 && reading_ul - x[O] <= sqrt(x[VV] + x[D1])) return;
+    double left_ul = x[V], near_ul2 = EMPTY_Z * EMPTY_Z * (x[VV] + x[D1]);
+    if (left_ul <= 0.0 || left_ul * left_ul <= near_ul2) {
+        double seen_ul = reading_ul - x[O];
+        if (seen_ul <= 0.0 || seen_ul * seen_ul <= near_ul2) return;
+    }
     double change_ul = fabs(reading_ul - x[LEVEL]);
     x[LEVEL] = reading_ul;
     if (change_ul > 1e-9 * reservoir_ul) {

@@ -20,25 +20,31 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.borrow import borrow
-from kernels.stroke import prior_var, update
+from kernels.shift import begin_shift, judge_shift
+from kernels.stroke import update
 
 OFFSET_SD: Final = 0.05  # of the reservoir, level sensor's offset before anything is known of it [P]
 BLOCKS_A_RESERVOIR: Final = 512.0  # independent level updates a reservoir, at most [P]
 MIN_BLOCKS: Final = 12.0  # block differences before the level counts [P]
 NOISE_MEMORY: Final = 128.0  # block differences in D1 and D2 [P]
 RHO_MARGIN: Final = 0.1  # chance part of D2/D1 - 1, about its sd over the memory [P]
-RHO_MAX: Final = 0.85
+RHO_MAX: Final = 0.6  # what is slower is drift
 CORRELATED: Final = 1.3  # D2/D1 from which blocks are made twice as long [P]
-MAX_BLOCK_SCALE: Final = 16.0  # 1/32 of the reservoir [P]
+MAX_BLOCK_SCALE: Final = 4.0  # 1/128 of the reservoir [P]
 # The level's word on k is withheld until k's sd is so small: between prior and there, chance alone would page [P]
 TRUSTED_SD: Final = 0.0165
+CLEAR_Z: Final = 4.0  # or until k is so many of its sds from 1 [P]
 COARSE: Final = 0.3  # share of unchanged readings from which the noise is finer than the quantum [P]
 GATE_Z: Final = 5.0  # level innovations beyond are refused, once
-SURPRISE_KEEP: Final = 0.8  # a forgetting sum over about five blocks
-SURPRISE_LIMIT: Final = 8.3  # 5 sd of that sum of unit innovations, 5 sqrt(1 / (1 - 0.8^2))
-SURPRISE_SHARE: Final = 0.25  # of a new pump's variance of k, given back at each surprise [P]
-SURPRISE_BLOCKS: Final = 8.0  # how long ago k changed when it shows [P]
+JUMP_BLOCKS: Final = 2.0  # in a row beyond the gate: the sensor has jumped [P]
+WIDES_A_RESERVOIR: Final = 16.0  # wide blocks, over which drift shows, a reservoir [P]
+WIDE_MEMORY: Final = 32.0  # second differences in RES_WIDE_D: two reservoirs [P]
+WIDE_DOUBT: Final = 2.0  # differences' worth of belief that there is no drift [P]
+BEND_CHANCE: Final = 2.5  # chance part of RES_WIDE_D, times the root of the number of differences
+DRIFT_SD: Final = 0.004  # of the reservoir: how far any sensor's offset may walk while one is delivered [P]
+WALK_SHARE: Final = 0.3  # of the drift seen over wide blocks: what does not come back over longer spans [P]
 NOISE_FLOOR: Final = 1e-6  # of the reservoir: no sensor is better
+EMPTY_Z: Final = 2.0  # so near to empty, in sds, a low reading stands at 0 and says nothing of the stroke [P]
 STUCK_QUANTA: Final = 3.0
 
 
@@ -51,6 +57,13 @@ def close_level_run(x: NDArray[np.float64]) -> None:
     x[st.RES_BLOCK_SPAN_UL] = 0.0
     x[st.RES_LAG1_UL] = np.nan
     x[st.RES_LAG2_UL] = np.nan
+    x[st.RES_RUN_UL] = 0.0
+    x[st.RES_WIDE_N] = 0.0
+    x[st.RES_WIDE_Z_UL] = 0.0
+    x[st.RES_WIDE_UL] = 0.0
+    x[st.RES_WIDE1_UL] = np.nan
+    x[st.RES_WIDE2_UL] = np.nan
+    begin_shift(x)
     if not math.isnan(x[st.RES_SURPRISE]):
         x[st.RES_SURPRISE] = 0.0
 
@@ -71,8 +84,8 @@ def _block_ul(x: NDArray[np.float64]) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _block_noise_var(x: NDArray[np.float64]) -> float:
-    """Variance of a block's mean that carries the information of the block: see the module's recurrence."""
+def _short_noise_var(x: NDArray[np.float64]) -> float:
+    """Variance of a block's mean that carries the information of the block, slow drift apart."""
     reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
     d1 = x[st.RES_D1]
     rho = 0.0
@@ -84,6 +97,19 @@ def _block_noise_var(x: NDArray[np.float64]) -> float:
         var += quantum * quantum / 12.0 * max(1.0, quantum / _block_ul(x))
     floor_ul = NOISE_FLOOR * reservoir_ul
     return var + floor_ul * floor_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _carry(x: NDArray[np.float64], run_ul: float) -> None:
+    """Carry what is remembered of earlier blocks, and the signature of a step of k, over the volume counted since."""
+    lost_ul = x[st.RES_K] * run_ul
+    x[st.RES_LAG1_UL] -= lost_ul
+    x[st.RES_LAG2_UL] -= lost_ul
+    x[st.RES_WIDE1_UL] -= run_ul  # with k = 1: a second difference knows no slope, nor what is thought of it
+    x[st.RES_WIDE2_UL] -= run_ul
+    x[st.RES_WIDE_Z_UL] -= x[st.RES_WIDE_N] * run_ul
+    x[st.RES_SHIFT_V] -= x[st.RES_SHIFT_K] * run_ul
+    x[st.RES_SHIFT_UL] += run_ul
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -114,29 +140,70 @@ def _learn_noise(x: NDArray[np.float64], at_end_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _surprised(x: NDArray[np.float64], span_ul: float, z: float) -> None:
-    """Let go of what the level has contradicted for about five blocks.
+def _learn_drift(x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_var: float) -> None:
+    """Take a block's mean into the open wide block; a full one adds a second difference to RES_WIDE_D."""
+    x[st.RES_WIDE_N] += 1.0
+    x[st.RES_WIDE_Z_UL] += at_end_ul
+    x[st.RES_WIDE_UL] += run_ul
+    if x[st.RES_WIDE_UL] * WIDES_A_RESERVOIR < x[st.RESERVOIR_ML] * 1000.0:
+        return
+    n = x[st.RES_WIDE_N]
+    mean_ul = x[st.RES_WIDE_Z_UL] / n
+    bend = mean_ul - 2.0 * x[st.RES_WIDE1_UL] + x[st.RES_WIDE2_UL]
+    x[st.RES_WIDE2_UL] = x[st.RES_WIDE1_UL]
+    x[st.RES_WIDE1_UL] = mean_ul
+    x[st.RES_WIDE_N] = 0.0
+    x[st.RES_WIDE_Z_UL] = 0.0
+    x[st.RES_WIDE_UL] = 0.0
+    if math.isnan(bend):
+        return
+    x[st.RES_WIDES] += 1.0
+    wides = min(x[st.RES_WIDES], WIDE_MEMORY)
+    old = x[st.RES_WIDE_D]
+    clipped = bend * bend if old == 0.0 else min(bend * bend, 9.0 * old)
+    x[st.RES_WIDE_D] = old + (clipped - old) / wides
+    chance = 1.0 + BEND_CHANCE / math.sqrt(wides)
+    x[st.RES_WANDER] = max(x[st.RES_WIDE_D] - 6.0 * noise_var / n * chance, 0.0) * wides / (wides + WIDE_DOUBT)
 
-    A jump (the last block alone is beyond the gate) may be the sensor's: its offset starts anew and k is freed. A drift
-    is k's, from SURPRISE_BLOCKS blocks of `span_ul` ago, so that V carries what has gathered since. k's sd doubles with
-    each surprise that follows another.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _noise_var(x: NDArray[np.float64], short_var: float, run_ul: float) -> float:
+    """Variance of a block of `run_ul`: short noise, and the part of the drift that comes back."""
+    reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
+    return short_var + (1.0 - WALK_SHARE) * x[st.RES_WANDER] / 6.0 * reservoir_ul / (WIDES_A_RESERVOIR * run_ul)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _walk_offset(x: NDArray[np.float64], run_ul: float) -> None:
+    """Let the offset walk over the volume counted since the last block."""
+    reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
+    share = run_ul / reservoir_ul
+    if share > 0.0:
+        sd_ul = DRIFT_SD * reservoir_ul
+        x[st.RES_OO] += share * max(sd_ul * sd_ul, WALK_SHARE * WIDES_A_RESERVOIR * x[st.RES_WANDER])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _surprised(x: NDArray[np.float64], z: float, score_before: float) -> None:
+    """Judge what the level has contradicted: a jump of the sensor, a step of k, or neither.
+
+    Before the level's word counts neither is looked for. A jump: several blocks in a row beyond the gate. The offset starts
+    anew, and a step of k, if it is one, shows from there.
     """
     if math.isnan(x[st.RES_SURPRISE]):
-        if x[st.RES_KK] <= TRUSTED_SD * TRUSTED_SD:
+        clear = (x[st.RES_K] - 1.0) / CLEAR_Z
+        if x[st.RES_KK] <= max(TRUSTED_SD * TRUSTED_SD, clear * clear):
             x[st.RES_SURPRISE] = 0.0
+            begin_shift(x)
         return
-    x[st.RES_SURPRISE] = SURPRISE_KEEP * x[st.RES_SURPRISE] + min(max(z, -3.0), 3.0)
-    if abs(x[st.RES_SURPRISE]) < SURPRISE_LIMIT:
+    stepped = judge_shift(x, score_before)
+    if stepped or not abs(z) > GATE_Z:
+        x[st.RES_SURPRISE] = 0.0
         return
-    x[st.RES_SURPRISE] = 0.0
-    walked = max(SURPRISE_SHARE * prior_var(x), 3.0 * x[st.RES_KK])
-    x[st.RES_KK] += 1.25 * walked  # a quarter apart from V: when it changed is not known so well
-    if abs(z) > GATE_Z:
+    x[st.RES_SURPRISE] += 1.0
+    if x[st.RES_SURPRISE] >= JUMP_BLOCKS:
+        x[st.RES_SURPRISE] = 0.0
         free_offset(x)
-    else:
-        ago_ul = SURPRISE_BLOCKS * span_ul
-        x[st.RES_VK] -= walked * ago_ul
-        x[st.RES_VV] += walked * ago_ul * ago_ul
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,26 +214,35 @@ def close_block(x: NDArray[np.float64]) -> None:
         return
     mean_ul = x[st.RES_BLOCK_Z_UL] / n
     since_ul = x[st.RES_BLOCK_U_UL] / n
-    span_ul = x[st.RES_BLOCK_SPAN_UL]
+    run_ul = x[st.RES_RUN_UL]
     x[st.RES_BLOCK_N] = 0.0
     x[st.RES_BLOCK_Z_UL] = 0.0
     x[st.RES_BLOCK_U_UL] = 0.0
     x[st.RES_BLOCK_SPAN_UL] = 0.0
+    x[st.RES_RUN_UL] = 0.0
     if math.isnan(x[st.RES_QUANTUM_UL]):
         return  # a reading that never changed yet may be a dead sensor's
-    _learn_noise(x, mean_ul - x[st.RES_K] * since_ul)
-    if x[st.RES_BLOCKS] < MIN_BLOCKS or math.isnan(x[st.RES_V_UL]):
+    _carry(x, run_ul)
+    at_end_ul = mean_ul - x[st.RES_K] * since_ul
+    _learn_noise(x, at_end_ul)
+    if x[st.RES_BLOCKS] < MIN_BLOCKS or not run_ul > 0.0:
         return
+    short_var = _short_noise_var(x)
+    _learn_drift(x, mean_ul - since_ul, run_ul, short_var)
+    if math.isnan(x[st.RES_V_UL]):
+        return
+    _walk_offset(x, run_ul)
     residual_ul = mean_ul - (x[st.RES_V_UL] + x[st.RES_K] * since_ul + x[st.RES_O_UL])
-    z = update(x, since_ul, 1.0, residual_ul, _block_noise_var(x), GATE_Z)
-    _surprised(x, span_ul, z)
+    score_before = x[st.RES_SHIFT_SCORE]
+    z = update(x, since_ul, 1.0, residual_ul, _noise_var(x, short_var, run_ul), GATE_Z)
+    _surprised(x, z, score_before)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def level(x: NDArray[np.float64], reservoir_ml: float) -> None:
     """Take a reading of the level sensor in mL (NaN = none), after `advance` to its row.
 
-    Unused while the reservoir's size is unknown, and once the estimate is at empty and the reading agrees: a dry
+    Unused while the reservoir's size is unknown, and once the estimate is near empty and the reading agrees: a dry
     reservoir's level stands still and says nothing of the stroke.
     """
     x = borrow(x)
@@ -174,8 +250,12 @@ def level(x: NDArray[np.float64], reservoir_ml: float) -> None:
     if not (reservoir_ml >= 0.0 and reservoir_ul > 0.0):
         return
     reading_ul = reservoir_ml * 1000.0
-    if x[st.RES_V_UL] <= 0.0 and reading_ul - x[st.RES_O_UL] <= math.sqrt(x[st.RES_VV] + x[st.RES_D1]):
-        return
+    left_ul = x[st.RES_V_UL]
+    near_ul2 = EMPTY_Z * EMPTY_Z * (x[st.RES_VV] + x[st.RES_D1])
+    if left_ul <= 0.0 or left_ul * left_ul <= near_ul2:
+        seen_ul = reading_ul - x[st.RES_O_UL]
+        if seen_ul <= 0.0 or seen_ul * seen_ul <= near_ul2:
+            return
     change_ul = abs(reading_ul - x[st.RES_LEVEL_UL])
     x[st.RES_LEVEL_UL] = reading_ul
     if change_ul > 1e-9 * reservoir_ul:  # less is the rounding of a float

@@ -63,6 +63,7 @@ __all__ = [
     "register",
     "reset",
     "stated",
+    "taken",
     "volume",
 ]
 
@@ -88,6 +89,9 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.RES_FILL_Z] = np.nan
     x[st.RES_SURPRISE] = np.nan
     x[st.RES_BLOCK_SCALE] = 1.0
+    x[st.RES_WIDE_D] = 0.0
+    x[st.RES_WIDES] = 0.0
+    x[st.RES_WANDER] = 0.0
     close_level_run(x)
 
 
@@ -117,7 +121,7 @@ def register(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def advance(x: NDArray[np.float64], programmed_ul: float, sensed_ul: float, counted: bool) -> float:  # noqa: FBT001
+def advance(x: NDArray[np.float64], programmed_ul: float, sensed_ul: float, counted: bool) -> float:
     """Move on by one interval and return the best estimate (uL, >= 0) of what was truly delivered in it.
 
     Parameters
@@ -211,6 +215,14 @@ def filled(x: NDArray[np.float64], removed_ml: float, filled_ml: float, reservoi
         x[st.RES_OO] += walk_ul * walk_ul
     if x[st.RES_BLOCKS] == 0.0:
         free_offset(x)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def taken(x: NDArray[np.float64], delivered_ul: float, programmed_ul: float) -> None:
+    """Take what was delivered and programmed since a fill off it, both uL, where that fill is known only afterwards."""
+    k = x[st.RES_K]
+    count(x, delivered_ul / k if k > 0.0 else 0.0)
+    x[st.RES_DEVICE_UL] -= programmed_ul
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SIZE: Final = 256
-VERSION: Final = 1
+VERSION: Final = 2
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -31,6 +31,8 @@ STALL_LEVEL: Final = 14  # the same for the motor
 ROWS: Final = 15  # 1, telemetry rows folded so far
 EXPECTED_UL: Final = 16  # uL programmed since the last row, for the stall detector
 LAST_ROW_US: Final = 17  # us, time of the last telemetry row; NaN before the first
+SENSING_ROWS: Final = 18  # 1, rows with a counter or a measured flow folded so far
+PRIMED_UL: Final = 19  # uL primed since the sensors last counted
 
 # --- DOSE 32..95: what was delivered (kernels/ledger.py). A ledger is two slots: sum and Neumaier compensation
 PROGRAMMED_UL: Final = 32  # uL, by what the events say, boluses included, priming not
@@ -93,7 +95,23 @@ RES_FILL_Z: Final = 124  # 1, innovation of what was drawn out at the last fill,
 RES_SURPRISE: Final = 125  # 1, forgetting sum of level innovations in sds
 RES_FLOW_UL: Final = 126  # uL by measured flow beside a counter, with bounded memory
 RES_FLOW_COUNTED_UL: Final = 127  # uL counted over the same time, with the same memory
-RES_BLOCK_SCALE: Final = 240  # 1, length of a level block against the shortest; the block 96..127 is full
+# The block 96..127 is full; 240..255 carry on.
+RES_BLOCK_SCALE: Final = 240  # 1, length of a level block against the shortest
+RES_RUN_UL: Final = 241  # uL counted since the last level block was closed
+RES_WIDE_N: Final = 242  # 1, level blocks in the open wide block
+RES_WIDE_Z_UL: Final = 243  # uL, their sum, carried to the last block's end
+RES_WIDE_UL: Final = 244  # uL counted in the open wide block
+RES_WIDE1_UL: Final = 245  # uL, last wide block's mean, carried to the last block's end
+RES_WIDE2_UL: Final = 246  # uL, the one before
+RES_WIDE_D: Final = 247  # uL^2, mean squared second difference of wide blocks
+RES_WIDES: Final = 248  # 1, second differences learned from
+RES_WANDER: Final = 249  # uL^2, the part of RES_WIDE_D that the noise of blocks does not explain
+RES_SHIFT_V: Final = 250  # uL, error of V if k had grown by 1 when the test began
+RES_SHIFT_K: Final = 251  # 1, error of k in that case
+RES_SHIFT_O: Final = 252  # uL, error of the offset in that case
+RES_SHIFT_SCORE: Final = 253  # 1, evidence for growth of k since then
+RES_SHIFT_INFO: Final = 254  # 1, Fisher information on it
+RES_SHIFT_UL: Final = 255  # uL counted since the test began
 
 
 # --- OCCLUSION 128..207: the healthy envelope of the outlet pressure, and the excursion out of it (kernels/occlusion.py)
@@ -102,7 +120,9 @@ OCC_READY: Final = 129  # 0/1, the envelope is learned well enough to judge
 OCC_ONSET_US: Final = 130  # us, estimated onset of the present excursion; NaN = none
 OCC_SLOPE_KPA_H: Final = 131  # kPa/h over the present excursion; NaN = none
 OCC_BASE_KPA: Final = 132  # kPa, healthy centre
-OCC_SCORE: Final = 133  # 1, (pressure without its two largest jumps - top) / (threshold - top); alarm from 0.5
+OCC_SCORE: Final = (
+    133  # 1, (pressure without its two largest jumps - top) / (threshold - top); alarm from 0.5
+)
 OCC_LIMIT_US: Final = 134  # us, when the pressure reaches the registered limit at this slope; NaN = unknown
 OCC_COMPLIANCE_UL_KPA: Final = 135  # uL/kPa, flow / slope of the present excursion; NaN = unknown
 OCC_TOP_KPA: Final = 136  # kPa, top of the healthy envelope (second largest period maximum)
@@ -128,7 +148,9 @@ OCC_FLOW_TOP_UL_H: Final = 155  # uL/h, largest flow that the envelope has seen
 OCC_FLOW_LAST_UL_H: Final = 156  # uL/h, flow of the last row
 OCC_ALLOW_KPA: Final = 157  # kPa, added to the envelope for a flow it has not seen
 OCC_INLET_TOP_KPA: Final = 158  # kPa, top of the healthy inlet pressure
-OCC_SENSED_MEAN: Final = 159  # 1 or uL/h, healthy mean of sensed / programmed (sensed where nothing is programmed)
+OCC_SENSED_MEAN: Final = (
+    159  # 1 or uL/h, healthy mean of sensed / programmed (sensed where nothing is programmed)
+)
 OCC_SENSED_DEV: Final = 160  # same, its mean absolute deviation
 OCC_SENSED_NOW: Final = 161  # same, over the last 4 rows
 OCC_PROGRAMMED: Final = 162  # 0/1, a program has asked for flow before
@@ -142,6 +164,7 @@ OCC_OUT_SUM_KPA: Final = 169  # kPa, sum of the open entry
 OCC_OUT_N: Final = 170  # closed entries
 OCC_OUT_US: Final = 171  # us, start of the excursion
 OCC_OUT: Final = 172  # kPa, 11 slots: the pressure before the excursion, then the closed entries
+OCC_PART_MIN_KPA: Final = 183  # kPa, smallest pressure of the open period
 OCC_RING_MAX: Final = 184  # kPa, 12 slots: largest pressure of each period
 OCC_RING_MEAN: Final = 196  # kPa, 12 slots: mean pressure of each period
 

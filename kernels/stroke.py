@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
+from kernels.shift import weigh_shift
 
 DEFAULT_TOLERANCE: Final = 0.145  # [S] programmed +/-14.5 % (ANZCA), where registration says none
 Z95: Final = 1.959963984540054  # tolerance and interval are both read as 95 %
@@ -114,8 +115,7 @@ def sense_ratio(x: NDArray[np.float64], sensed_ul: float, programmed_ul: float) 
 def count(x: NDArray[np.float64], u_ul: float) -> None:
     """Move the filter by a counted volume (negative where more was assumed than the counter confirms)."""
     k = x[st.RES_K]
-    x[st.RES_LAG1_UL] -= k * u_ul
-    x[st.RES_LAG2_UL] -= k * u_ul
+    x[st.RES_RUN_UL] += u_ul
     x[st.RES_BLOCK_U_UL] += x[st.RES_BLOCK_N] * u_ul
     if x[st.RES_BLOCK_N] > 0.0:
         x[st.RES_BLOCK_SPAN_UL] += u_ul
@@ -142,16 +142,22 @@ def update(
 ) -> float:
     """One scalar Kalman update with H = [1, h_k, h_o]; returns the innovation in sds.
 
-    Beyond HUBER_Z it pulls no harder than there (the noise counts as larger), beyond `gate_z` not at all.
+    Beyond HUBER_Z it pulls no harder than there (the noise counts as larger), beyond `gate_z` not at all. The test for a
+    shift of k (kernels.shift) sees the same innovation, and its signature loses what the update takes.
     """
     p_v = x[st.RES_VV] + h_k * x[st.RES_VK] + h_o * x[st.RES_VO]
     p_k = x[st.RES_VK] + h_k * x[st.RES_KK] + h_o * x[st.RES_KO]
     p_o = x[st.RES_VO] + h_k * x[st.RES_KO] + h_o * x[st.RES_OO]
     s = p_v + h_k * p_k + h_o * p_o + noise_var
     z = residual / math.sqrt(s)
+    seen = x[st.RES_SHIFT_V] + h_k * x[st.RES_SHIFT_K] + h_o * x[st.RES_SHIFT_O]
+    weigh_shift(x, seen / math.sqrt(s), z)
     if not abs(z) <= gate_z:
         return z
     s *= max(1.0, abs(z) / HUBER_Z)
+    x[st.RES_SHIFT_V] -= p_v / s * seen
+    x[st.RES_SHIFT_K] -= p_k / s * seen
+    x[st.RES_SHIFT_O] -= p_o / s * seen
     x[st.RES_V_UL] += p_v / s * residual
     x[st.RES_K] = max(x[st.RES_K] + p_k / s * residual, 0.0)
     x[st.RES_O_UL] += p_o / s * residual
