@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -139,18 +140,42 @@ class BoundedProducer:
         Raises QueueFullError where they find no room, UnreachableError where the broker did not answer in time: then
         some of them may be, or come to be, in the log.
         """
-        producer = self._ready_producer()
-        size = sum(record.size for record in records)
-        self._check_room(len(records), size)
         began = time.monotonic()
-        try:
+        placed = await self._deliver([(record.wire, record.key, None) for record in records])
+        self._observe_ack(time.monotonic() - began)
+        return placed
+
+    async def write_to_all(self, wire: bytes) -> int:
+        """Write one keyless record into every partition; returns their number. Raises as `write` does."""
+        cluster = self._ready_producer().client.cluster
+        partitions = sorted(cluster.partitions_for_topic(self._topic) or await self._partitions())
+        return len(await self._deliver([(wire, None, partition) for partition in partitions]))
+
+    async def _partitions(self) -> set[int]:
+        with self._translated():
             async with asyncio.timeout(self._delivery_timeout_s):
-                waiting = []
-                for record in records:
-                    future = await producer.send(self._topic, record.wire, key=record.key)
-                    self._hold(future, record.size)
+                found: set[int] = await self._ready_producer().partitions_for(self._topic)
+        return found
+
+    async def _deliver(self, records: Sequence[tuple[bytes, bytes | None, int | None]]) -> list[Placed]:
+        """Send values, each by its key or into its partition, and wait for all of them."""
+        producer = self._ready_producer()
+        self._check_room(len(records), sum(len(wire) for wire, _, _ in records))
+        waiting = []
+        with self._translated():
+            async with asyncio.timeout(self._delivery_timeout_s):
+                for wire, key, partition in records:
+                    future = await producer.send(self._topic, wire, key=key, partition=partition)
+                    self._hold(future, len(wire))
                     waiting.append(future)
                 await asyncio.wait(waiting)
+            return [_placed(future) for future in waiting]
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise UnreachableError for what the broker does or does not do, and take note of it."""
+        try:
+            yield
         except TimeoutError:
             self._stalled = True
             raise UnreachableError(
@@ -159,32 +184,6 @@ class BoundedProducer:
         except (KafkaError, AssertionError) as failed:  # aiokafka asserts what a topic that went away breaks
             self._replace(failed)
             raise UnreachableError(f"the broker did not take it ({type(failed).__name__})") from failed
-        placed = [self._placed(future) for future in waiting]
-        self._observe_ack(time.monotonic() - began)
-        return placed
-
-    async def write_to_all(self, wire: bytes) -> int:
-        """Write one keyless record into every partition; returns their number. Raises as `write` does."""
-        producer = self._ready_producer()
-        try:
-            async with asyncio.timeout(self._delivery_timeout_s):
-                partitions = sorted(await producer.partitions_for(self._topic))
-                self._check_room(len(partitions), len(partitions) * len(wire))
-                waiting = []
-                for partition in partitions:
-                    future = await producer.send(self._topic, wire, partition=partition)
-                    self._hold(future, len(wire))
-                    waiting.append(future)
-                await asyncio.wait(waiting)
-        except TimeoutError:
-            self._stalled = True
-            raise UnreachableError("the broker did not answer in time") from None
-        except (KafkaError, AssertionError) as failed:
-            self._replace(failed)
-            raise UnreachableError(f"the broker did not take it ({type(failed).__name__})") from failed
-        for future in waiting:
-            self._placed(future)
-        return len(partitions)
 
     async def reachable(self) -> bool:
         """Ask the broker, at most once a second, whether it is there and has the topic."""
@@ -236,14 +235,6 @@ class BoundedProducer:
 
         future.add_done_callback(release)
 
-    def _placed(self, future: asyncio.Future[Any]) -> Placed:
-        failed = future.exception()
-        if failed is not None:
-            self._replace(failed)
-            raise UnreachableError(f"the broker did not take it ({type(failed).__name__})") from failed
-        metadata = future.result()
-        return Placed(metadata.partition, None if metadata.offset == NO_OFFSET else metadata.offset)
-
     def _replace(self, failed: BaseException) -> None:
         # What aiokafka gave up on leaves a hole in the sequence numbers: this producer can write no more.
         if not self._broken.is_set():
@@ -292,6 +283,11 @@ class BoundedProducer:
                 await asyncio.sleep(RECONNECT_S)
             else:
                 return producer
+
+
+def _placed(future: asyncio.Future[Any]) -> Placed:
+    metadata = future.result()
+    return Placed(metadata.partition, None if metadata.offset == NO_OFFSET else metadata.offset)
 
 
 async def _close(producer: AIOKafkaProducer, drain_s: float) -> None:
