@@ -25,9 +25,9 @@ from pathlib import Path
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from bench import fleet
+from bench.own_topics import delete_topics
 from bench.report import Line
 from kernels import step
 from processors.agent import Agent
@@ -97,16 +97,6 @@ async def fill(settings: Settings, pumps: int, frames: int) -> None:
                 await producer.send(settings.events_topic, raw, key=name.encode())
     finally:
         await producer.stop()
-
-
-async def delete(settings: Settings) -> None:
-    """Delete the topics."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    await admin.start()
-    try:
-        await admin.delete_topics([settings.events_topic, settings.facts_topic])
-    finally:
-        await admin.close()
 
 
 async def _ends(settings: Settings) -> dict[int, int]:
@@ -228,7 +218,7 @@ def measure(rounds: int, pumps: int, frames: int) -> Line:
                     raise RuntimeError(f"{side}: {done.stderr[-2000:]}")
                 taken[side].append(float(done.stdout))
     finally:
-        asyncio.run(delete(settings))
+        asyncio.run(delete_topics(settings))
     rate = {side: pumps * frames / statistics.median(times) for side, times in taken.items()}
     return Line(
         f"Kafka -> fold, {SAMPLES} x 4, commit stubbed",

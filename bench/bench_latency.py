@@ -27,8 +27,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench import fleet
-from bench.bench_fold import delete
 from bench.interleave import free_port
+from bench.own_topics import delete_topics
 from bench.report import Line
 from ingest.tokens import make_token
 from storage import tokens
@@ -213,7 +213,7 @@ async def measure(seconds: float, frames_s: float, workers: int, pumps: int) -> 
     try:
         return await _measure_with(own, seconds, frames_s, workers, pumps)
     finally:
-        await delete(own)
+        await delete_topics(own)
         async with single(admin) as connection:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
