@@ -94,6 +94,8 @@ def log_to_stderr() -> None:
     logging.getLogger("asyncpg").setLevel(logging.ERROR)  # its pool tells in 30 lines what our one line tells
     for ours in ("processors", "storage", "thecaflow"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    logging.getLogger("processors.transport").setLevel(
-        logging.WARNING
-    )  # Faust tells under it that services start
+    for shared_with_faust in (
+        "processors.transport",
+        "thecaflow.worker_app",
+    ):  # services starting and stopping
+        logging.getLogger(shared_with_faust).setLevel(logging.WARNING)
