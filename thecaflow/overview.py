@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from contract.facts import PRIORITY_RANK, Priority
 from contract.times import format_us
 from storage import overview, pool
 from storage.migrate import require_current
-from storage.overview import Arrived, OpenAlertRow, PumpOverview
+from storage.overview import Arrived, OpenAlertRow, PartitionProgress, PumpOverview
 from thecaflow.settings import Settings
 from thecaflow.topics import end_offsets
 
@@ -68,15 +69,27 @@ async def gather(settings: Settings, now_us: int) -> Overview:
         pumps = await overview.fleet(connection, settings.events_topic)
         alerts = await overview.open_alerts(connection)
         arrived = await overview.arrived(connection, now_us - RATE_SPAN_US)
-        lags, unreachable = await _lags(connection, settings)
-    alerts.sort(key=_gravity)
+        found, unreachable = await _lags(connection, settings)
+    return assemble(now_us, pumps, alerts, arrived, found, unreachable)
+
+
+def assemble(
+    now_us: int,
+    pumps: Iterable[PumpOverview],
+    alerts: Iterable[OpenAlertRow],
+    arrived: Arrived,
+    lags: Iterable[Lag],
+    unreachable: str | None,
+) -> Overview:
+    """Put everything in its order: alerts by gravity, pumps by time to harm."""
+    ordered = tuple(sorted(alerts, key=_gravity))
     by_pump: dict[str, list[OpenAlertRow]] = defaultdict(list)
-    for alert in alerts:
+    for alert in ordered:
         by_pump[alert.pump].append(alert)
     return Overview(
         now_us=now_us,
         fleet=tuple(sorted((_fleet_pump(pump, by_pump[pump.pump]) for pump in pumps), key=_nearness)),
-        alerts=tuple(alerts),
+        alerts=ordered,
         lags=tuple(lags),
         arrived=arrived,
         unreachable=unreachable,
@@ -86,28 +99,27 @@ async def gather(settings: Settings, now_us: int) -> Overview:
 async def lags(settings: Settings) -> list[Lag]:
     """How far database and log are apart. Raises ThecaflowError where either can't be asked."""
     async with pool.single(settings) as connection:
-        found, unreachable = await _lags(connection, settings)
-    if unreachable is not None:
-        raise ThecaflowError(unreachable)
-    return found
+        committed = await overview.progress(connection, settings.events_topic)
+    return lags_of(await end_offsets(settings), committed)
+
+
+def lags_of(ends: Mapping[int, int | None], committed: Iterable[PartitionProgress]) -> list[Lag]:
+    """Return each partition of the log with how far the database is in it."""
+    rows = {row.partition: row for row in committed}
+    return [
+        Lag(number, end, rows[number].next_offset, rows[number].committed_us)
+        if number in rows
+        else Lag(number, end, 0, None)
+        for number, end in sorted(ends.items())
+    ]
 
 
 async def _lags(connection: Any, settings: Settings) -> tuple[list[Lag], str | None]:
-    committed = {row.partition: row for row in await overview.progress(connection, settings.events_topic)}
+    committed = await overview.progress(connection, settings.events_topic)
     try:
-        ends: dict[int, int | None] = {**await end_offsets(settings)}
-        unreachable = None
+        return lags_of(await end_offsets(settings), committed), None
     except ThecaflowError as failed:
-        ends, unreachable = dict.fromkeys(committed), str(failed)
-    return [
-        Lag(
-            partition,
-            end,
-            committed[partition].next_offset if partition in committed else 0,
-            committed[partition].committed_us if partition in committed else None,
-        )
-        for partition, end in sorted(ends.items())
-    ], unreachable
+        return lags_of(dict.fromkeys(row.partition for row in committed), committed), str(failed)
 
 
 def _fleet_pump(pump: PumpOverview, alerts: list[OpenAlertRow]) -> FleetPump:
