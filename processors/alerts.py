@@ -35,7 +35,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     `level` 0: gone, 1: seen, the on-delay runs, 2: there. `rises`: (time, priority) pairs, the priority that the alert
     has from that time on if nothing else is said. `received_us`: when the data that showed it had been received.
-    `floor`: the least priority where it differs from the cause's default.
+    `priority`: where it differs from the cause's default. `quiet_until_us`: nothing raises it above `info` before then.
     """
 
     cause: Cause
@@ -48,6 +48,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     harm_hi_us: int | None = None
     rises: tuple[tuple[int, Priority], ...] = ()
     received_us: int | None = None
+    quiet_until_us: int | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,19 +146,29 @@ def is_on(book: Book, cause: Cause) -> bool:
 
 def _priority(condition: Condition, at_us: int) -> Priority:
     """The cause's own priority, raised by the rises that are past and by the time left to harm."""
-    levels = [condition.priority or DEFAULT_PRIORITY[condition.cause]]
+    quiet_until_us = condition.quiet_until_us
+    levels = [Priority.INFO if quiet_until_us is not None and at_us < quiet_until_us else _own(condition)]
     levels += [level for due, level in _rises(condition) if due <= at_us]
     return max(levels, key=PRIORITY_RANK.__getitem__)
 
 
+def _own(condition: Condition) -> Priority:
+    return condition.priority or DEFAULT_PRIORITY[condition.cause]
+
+
 def _rises(condition: Condition) -> Sequence[tuple[int, Priority]]:
-    lo = condition.harm_lo_us
-    if lo is None:
-        return condition.rises
-    return (
-        *condition.rises,
-        (lo - HARM_MEDIUM_WITHIN_US, Priority.MEDIUM),
-        (lo - HARM_HIGH_WITHIN_US, Priority.HIGH),
+    """When the priority rises to what: as harm comes nearer, and not before the quiet is over."""
+    rises, lo, quiet_until_us = condition.rises, condition.harm_lo_us, condition.quiet_until_us
+    if lo is not None:
+        rises = (
+            *rises,
+            (lo - HARM_MEDIUM_WITHIN_US, Priority.MEDIUM),
+            (lo - HARM_HIGH_WITHIN_US, Priority.HIGH),
+        )
+    if quiet_until_us is None:
+        return rises
+    return tuple(
+        (max(due, quiet_until_us), level) for due, level in ((quiet_until_us, _own(condition)), *rises)
     )
 
 
@@ -183,13 +194,14 @@ def _begin(book: Book, condition: Condition) -> tuple[Book, list[Alert]]:
         began_received_us=condition.at_us if condition.received_us is None else condition.received_us,
     )
     book, lines = _write(book, alert, condition.at_us)
-    for response in book.waiting:
-        if response.alert_id == alert.alert_id:
-            book = msgspec.structs.replace(book, waiting=tuple(w for w in book.waiting if w is not response))
-            late = msgspec.structs.replace(response, at_us=condition.at_us)
-            book, said = _answer(book, book.alerts[condition.cause], late)
-            lines += said
-            break
+    meant = [response for response in book.waiting if response.alert_id == alert.alert_id]
+    if meant:
+        left = tuple(response for response in book.waiting if response.alert_id != alert.alert_id)
+        book = msgspec.structs.replace(book, waiting=left)
+    for response in meant:
+        late = msgspec.structs.replace(response, at_us=condition.at_us)
+        book, said = _answer(book, book.alerts[condition.cause], late)
+        lines += said
     return book, lines
 
 
@@ -226,8 +238,11 @@ def _expire(book: Book, alert: OpenAlert, at_us: int) -> tuple[Book, list[Alert]
     state, until_us = alert.state, alert.until_us
     priority = _priority(alert.said, at_us) if alert.on else alert.priority
     worse = PRIORITY_RANK[priority] > PRIORITY_RANK[alert.priority]
-    if (until_us is not None and until_us <= at_us) or (worse and state in _HANDLED):
+    if worse and state in _HANDLED:
         state, until_us = AlertState.ACTIVE, None
+    elif until_us is not None and until_us <= at_us:
+        state = AlertState.ACTIVE if alert.said.level == 2 else AlertState.PENDING
+        until_us = None
     return _write(
         book, msgspec.structs.replace(alert, state=state, priority=priority, until_us=until_us), at_us
     )
@@ -251,9 +266,10 @@ def _answer(book: Book, alert: OpenAlert, response: Response) -> tuple[Book, lis
         state = AlertState.SHELVED
     elif not alert.on:
         state = AlertState.CLEARED
-    if state is alert.state and until_us == alert.until_us:
-        return book, []
-    return _write(book, msgspec.structs.replace(alert, state=state, until_us=until_us), response.at_us)
+    answered = msgspec.structs.replace(alert, state=state, until_us=until_us)
+    if state is alert.state:
+        return _keep(book, answered), []  # put aside for another time: no change of state
+    return _write(book, answered, response.at_us)
 
 
 # ---------------------------------------------------------------------------------------------------- writing
@@ -262,7 +278,7 @@ def _answer(book: Book, alert: OpenAlert, response: Response) -> tuple[Book, lis
 def _harm_moved(alert: OpenAlert, lo_us: int | None) -> bool:
     if alert.written_lo_us is None or alert.left_us is None or lo_us is None:
         return alert.written_lo_us != lo_us
-    return abs(lo_us - alert.written_lo_us) > HARM_MOVE_SHARE * abs(alert.left_us)
+    return abs(lo_us - alert.written_lo_us) > HARM_MOVE_SHARE * max(alert.left_us, 0)
 
 
 def _keep(book: Book, alert: OpenAlert) -> Book:
