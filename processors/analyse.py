@@ -22,14 +22,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     horizon_us: int | None
 
 
-def horizon_of(sightings: Iterable[Sighting], settled: Iterable[timeline.Settled]) -> int | None:
-    """The newest `received` of any pump, else the newest row, else the newest `at`."""
-    received = [seen.event.received_us for seen in sightings if seen.event.received_us is not None]
-    if received:
-        return max(received)
-    settled = list(settled)
-    rows = [int(one.rows_us[-1]) for one in settled if len(one.rows_us)]
-    return max(rows, default=max((one.at_us for one in settled), default=None))
+def horizon_of(settled: Iterable[timeline.Settled]) -> int | None:
+    """The newest `received` of any event that counts, its last row or its `at` where it has none; None if no event."""
+    return max((timeline.seen_us(one) for one in settled), default=None)
 
 
 def analyse(
@@ -48,10 +43,7 @@ def analyse(
         prepared[pump] = (settled, skews)
     horizon_us = until_us
     if horizon_us is None:
-        horizon_us = horizon_of(
-            (seen for seen_events in by_pump.values() for seen in seen_events),
-            (one for settled, _ in prepared.values() for one in settled),
-        )
+        horizon_us = horizon_of(one for settled, _ in prepared.values() for one in settled)
     facts: list[Fact] = []
     if horizon_us is not None:
         for pump in sorted(prepared):

@@ -16,7 +16,7 @@ from contract.events import Telemetry, Tick
 from contract.facts import Quarantined
 from processors import heads, timeline, uploads, ways
 from processors.heads import Head
-from processors.timeline import NEVER_US, Settled, Sighting
+from processors.timeline import NEVER_US, Sighting
 from storage.types import (
     Changes,
     CheckpointRow,
@@ -184,7 +184,7 @@ class PartitionFold:
             way = ways.extend(head, arrivals.settlement)
         else:
             way = ways.from_last_row(head, new)
-        present_us = max(head.present_us, tick_us, *map(_present_us, way.news))
+        present_us = max(head.present_us, tick_us, *map(timeline.seen_us, way.news))
         looked = heads.look(way.head, present_us)
         gathered.believe(way.old, [*way.new, *_ahead(looked)])
         gathered.heads[pump] = looked
@@ -269,10 +269,12 @@ def _way(head: Head, new: list[Sighting]) -> tuple[ways.Settlement | None, Histo
     late = any(one.place <= head.track.head for one in uploads.uploads_of(settlement.settled))
     if not late and ways.follows(head.physics, settlement, at_same_time=True):
         return settlement, None
-    row = head.at_row
-    if not late and row is not None and ways.follows(row, ways.settle_onto(row, new), at_same_time=False):
+    # Once a clock has moved, the state at that row knows already what the events after it said of the clock.
+    moved = head.physics.clock.moved
+    row = None if late or moved else head.at_row
+    if row is not None and ways.follows(row, ways.settle_onto(row, new), at_same_time=False):
         return None, None
-    if late or head.physics.clock.moved or any(one.offset_us for one in settlement.settled):
+    if late or moved or any(one.offset_us for one in settlement.settled):
         return None, HistoryRequest(pump=pump, first_us=NEVER_US, everything=True)
     raws = [
         int(seen.event.rows_us()[0])
@@ -287,10 +289,3 @@ def _way(head: Head, new: list[Sighting]) -> tuple[ways.Settlement | None, Histo
         seq=min(seqs, default=None),
         first_raw_us=min(raws) - 1 if raws else None,
     )
-
-
-def _present_us(one: Settled) -> int:
-    """How far an event moves its pump's present: its own `received`, else its last row, else `at`."""
-    if one.event.received_us is not None:
-        return one.event.received_us
-    return int(one.rows_us[-1]) if len(one.rows_us) else one.at_us

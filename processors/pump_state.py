@@ -22,6 +22,14 @@ DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
 
 
+_LONGEST_US: Final = 2**61
+
+
+def whole_us(seconds: float) -> int:
+    """Seconds, 0 or more, in whole microseconds; a span beyond all calendars stays one that an int64 holds."""
+    return round(min(seconds * 1e6, float(_LONGEST_US)))
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """The program that runs: head float64[8], schedule float64[n, 2], boluses float64[m, 5] (kernels.dose)."""
 
@@ -33,19 +41,22 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     """What people did, as far as later rules need it.
 
-    `concentration_before`: in the reservoir before the last fill, ug/mL. `reference_daily_ul`: daily volume of the last
-    continuous or flex program above 0. `device_stall`: the device says that its motor stands. `rotor_windows_us`:
-    (declared from, to) of MRI windows.
+    `reference_daily_ul`: daily volume of the last continuous or flex program above 0. `device_stall`: the device says that
+    its motor stands. `rotor_windows_us`: (declared from, to) of MRI windows. `recent_fills`: (time, concentration that was
+    in the reservoir before it, ug/mL) of the last day's. `doses`: (from, to, ug a day) as programmed in the last year;
+    the present one ends at LATEST_US. `unsized_fill`: of a fill to a nominal volume that is not known yet, the ledgers of
+    delivered and of all programmed volume as they stood then, uL.
     """
 
     stability_days: float = 180.0
     high_risk: bool = False
     filled_us: int | None = None
-    concentration_before: float | None = None
     reference_daily_ul: float | None = None
     device_stall: bool = False
     rotor_windows_us: tuple[tuple[int, int], ...] = ()
-    lowest_daily_ug: tuple[tuple[int, float], ...] = ()
+    recent_fills: tuple[tuple[int, float], ...] = ()
+    doses: tuple[tuple[int, int, float], ...] = ()
+    unsized_fill: tuple[float, float] | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +68,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One pump. `head`: key of the last item; `x`: float64[256] of kernels.state; `received_us`: newest received folded."""
+    """One pump. `head`: key of the last item; `x`: float64[256] of kernels.state; `received_us`: newest received folded.
+
+    `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
+    low level, and the quantiles of empty.
+    """
 
     pump: str
     x: NDArray[np.float64]
@@ -70,6 +85,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     midnight_us: int | None = None
     crossing_us: int | None = None
     device_alarm_us: int | None = None
+    low_us: int | None = None
     empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     received_us: int = NEVER_US
     explanted: bool = False

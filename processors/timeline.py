@@ -55,7 +55,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one pump's clocks after the events with `seq` up to `max_seq`.
 
     `offset_us`, `latest_rows_us`, `latest_single_us`: of the device's numbered log. `max_raw_us`: newest raw row time of
-    any source, beyond which no row can be a repeat. `skewed`: whether `clock_skew` is on. `moved`: some offset was not 0.
+    any source, beyond which no row can be a repeat. `skewed`: whether `clock_skew` is on by that log. `moved`: some offset
+    of it was not 0.
     """
 
     max_seq: int = -1
@@ -87,7 +88,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class SkewChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """The device's clock is now 60 s or more off (`on`), or no longer."""
+    """The device's clock is now 60 s or more off (`on`), or not; without `seq` each event says so, news or not."""
 
     on: bool
     offset_us: int
@@ -181,8 +182,12 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
             offset_us = _offset(clock, event, raw_us, last_us, numbered=numbered)
             if numbered:
                 clock = _after(clock, event, raw_us, offset_us)
-            if event.source == "device":
-                clock, skews = _note_skew(clock, event, raw_us, offset_us, skews)
+                if (abs(offset_us) >= SKEW_US) is not clock.skewed:
+                    clock = msgspec.structs.replace(clock, skewed=not clock.skewed)
+                    skews.append(_skew(event, raw_us, offset_us))
+            elif event.source == "device" and (len(raw_us) or not isinstance(event, Telemetry)):
+                # Alone, it can't be compared with the one before it in time: the fold does that.
+                skews.append(_skew(event, raw_us, offset_us))
         settled.append(Settled(sighting=seen, offset_us=offset_us, rows_us=raw_us + offset_us, kept=kept))
     return settled, msgspec.structs.replace(clock, max_raw_us=known.max_raw_us), skews
 
@@ -229,17 +234,12 @@ def _after(clock: Clock, event: PumpEvent, raw_us: NDArray[np.int64], offset_us:
     )
 
 
-def _note_skew(
-    clock: Clock, event: PumpEvent, raw_us: NDArray[np.int64], offset_us: int, skews: list[Item]
-) -> tuple[Clock, list[Item]]:
-    on = abs(offset_us) >= SKEW_US
-    if on is clock.skewed:
-        return clock, skews
+def _skew(event: PumpEvent, raw_us: NDArray[np.int64], offset_us: int) -> Item:
+    """What a device's event says of its clock, before its own place among the items."""
     at_us = (int(raw_us[0]) if len(raw_us) else event.at_us) + offset_us
     key = (at_us, _ROWS_RANK - 1, event.source, -1 if event.seq is None else event.seq, "~skew", event.id, 0)
     received_us = at_us if event.received_us is None else event.received_us
-    change = SkewChanged(on=on, offset_us=offset_us, received_us=received_us)
-    return msgspec.structs.replace(clock, skewed=on), [*skews, (key, change)]
+    return key, SkewChanged(on=abs(offset_us) >= SKEW_US, offset_us=offset_us, received_us=received_us)
 
 
 class _KnownRows:
@@ -290,6 +290,14 @@ def _rows(event: Telemetry, raw_us: NDArray[np.int64]) -> list[tuple[int, bytes]
 
 
 # -------------------------------------------------------------------------------------------------------- order
+
+
+def seen_us(settled: Settled) -> int:
+    """When an event was received; where that is unknown its last row, known or new, else its own time."""
+    event = settled.event
+    if event.received_us is not None:
+        return event.received_us
+    return int(event.rows_us()[-1]) + settled.offset_us if isinstance(event, Telemetry) else settled.at_us
 
 
 def event_key(settled: Settled) -> Key:

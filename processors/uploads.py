@@ -13,7 +13,8 @@ from contract.facts import Alert, Cause, Priority
 from processors import alerts
 from processors.alerts import Book, Condition
 from processors.fold import response_to
-from processors.timeline import LATEST_US, NEVER_US, Settled
+from processors.pump_state import whole_us
+from processors.timeline import LATEST_US, NEVER_US, Settled, seen_us
 
 _MINUTE_US: Final = 60_000_000
 _HOUR_US: Final = 60 * _MINUTE_US
@@ -27,7 +28,10 @@ HIGH_AFTER_US: Final = 24 * _HOUR_US
 
 
 class UploadState(Struct, frozen=True, kw_only=True):
-    """`last_us`: received time of the newest counted upload; `gaps_us`: the last 20 intervals; `head`: last item's order."""
+    """`last_us`: received time of the newest counted upload; `gaps_us`: the last 20 intervals; `head`: last item's order.
+
+    `every_us`: the registered interval, `every_set_us`: when that was said.
+    """
 
     book: Book
     head: tuple[int, str] = (NEVER_US, "")
@@ -35,6 +39,7 @@ class UploadState(Struct, frozen=True, kw_only=True):
     counted: int = 0
     gaps_us: tuple[int, ...] = ()
     every_us: int | None = None
+    every_set_us: int = NEVER_US
     explanted: bool = False
 
 
@@ -56,11 +61,8 @@ def upload_of(settled: Settled) -> Upload | None:
     event = settled.event
     if not isinstance(event, Telemetry | PumpRegistered | PumpExplanted | AlertAck | AlertShelved):
         return None
-    placed_us = event.received_us
-    if placed_us is None:
-        placed_us = int(settled.rows_us[-1]) if len(settled.rows_us) else settled.at_us
     kept = None if isinstance(event, Telemetry) else event
-    return Upload(place=(placed_us, event.id), event=kept, offset_us=settled.offset_us)
+    return Upload(place=(seen_us(settled), event.id), event=kept, offset_us=settled.offset_us)
 
 
 def uploads_of(settled: Iterable[Settled]) -> list[Upload]:
@@ -105,7 +107,8 @@ def _wait_us(state: UploadState) -> int:
 def _deadline_us(state: UploadState) -> int | None:
     if state.last_us is None or state.explanted or alerts.is_on(state.book, Cause.TELEMETRY_SILENT):
         return None
-    return state.last_us + _wait_us(state)
+    # One already past when a registration sets it fires at the registration.
+    return max(state.last_us + _wait_us(state), state.every_set_us)
 
 
 def _fire(state: UploadState, before_us: int) -> tuple[UploadState, list[Alert]]:
@@ -140,13 +143,14 @@ def _take(state: UploadState, one: Upload) -> tuple[UploadState, list[Alert]]:
     state, facts = _fire(state, at_us)
     match event:
         case PumpRegistered():
-            every_us = None if event.upload_every_s is None else round(event.upload_every_s * 1e6)
-            state = replace(state, every_us=every_us)
+            every_us = None if event.upload_every_s is None else whole_us(event.upload_every_s)
+            if every_us != state.every_us:
+                state = replace(state, every_us=every_us, every_set_us=at_us)
         case PumpExplanted():
             book, lines = alerts.close(state.book, at_us)
             state, facts = replace(state, book=book, explanted=True), facts + lines
         case AlertAck() | AlertShelved():
-            if event.alert_id is not None or event.cause is Cause.TELEMETRY_SILENT:
+            if event.cause is Cause.TELEMETRY_SILENT or (event.cause is None and event.alert_id is not None):
                 book, lines = alerts.respond(state.book, response_to(event, at_us, one.offset_us))
                 state, facts = replace(state, book=book), facts + lines
         case _:
