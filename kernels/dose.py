@@ -2,7 +2,7 @@
 
 All times are microseconds since the epoch as float64, all volumes uL, all rates uL/h. Three arrays say what was told:
 
-program   float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, 0, 0 (kernels.pulses)
+program   float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, BY_LIMIT, 0 (kernels.pulses)
 schedule  float64[n, 2] = (start in us of the local week, Monday 00:00 = 0; rate), sorted, first start 0, n >= 1
 boluses   float64[m, 5] = (start, end, volume, kind, stated 0/1)
 
@@ -339,6 +339,10 @@ def time_of_volume_us(
             chord_us = np.floor(low_us + (wanted_ul - low_ul) / (high_ul - low_ul) * (high_us - low_us))
             middle_us = min(max(chord_us, low_us + 1.0), high_us - 1.0)
         by_chord = not by_chord
+        if not low_us < middle_us < high_us:
+            if by_chord:
+                continue  # the chord fell on an end: the middle is tried next
+            break  # before 1684 a float64 does not hold every microsecond
         programmed, _, priming = volumes_ul(program, schedule, boluses, suspended, t0_us, middle_us)
         if programmed + priming >= wanted_ul:
             high_us, high_ul = middle_us, programmed + priming

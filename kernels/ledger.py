@@ -258,6 +258,16 @@ def first_concentration(x: NDArray[np.float64], dead_volume_ul: float, concentra
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def held_ul(x: NDArray[np.float64]) -> float:
+    """Read the volume of the fluid in the dead volume, uL; 0 before the first fill or while that volume is unknown."""
+    x = borrow(x)
+    volume_ul = 0.0
+    for plug in range(MAX_PLUGS):
+        volume_ul += x[PLUGS + 2 * plug]
+    return volume_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _push(x: NDArray[np.float64], volume_ul: float, concentration_ug_ml: float) -> None:
     """Put fluid behind the last plug; where the queue is full, the two at the tip become one of their mean, mass kept."""
     count = 0

@@ -1,6 +1,6 @@
 """Periodic pulses: how many began, how far those that run have come, what they delivered between two instants.
 
-program float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, 0, 0: the head of what
+program float64[8] = AT_US, UTC_OFFSET_US, MODE, PULSE_UL, PULSE_EVERY_US, PULSE_DURATION_US, BY_LIMIT, 0: the head of what
 `kernels.dose` reads. A pulse begins at each local day start and every PULSE_EVERY_US from there within that day, none before
 AT_US; it delivers PULSE_UL evenly over its duration, whatever midnight or the next pulse does. Times in us as float64.
 """
@@ -19,6 +19,7 @@ MODE: Final = 2
 PULSE_UL: Final = 3
 PULSE_EVERY_US: Final = 4
 PULSE_DURATION_US: Final = 5
+BY_LIMIT: Final = 6  # 0/1, the rate is the registered minimum, whatever that is; no kernel reads it
 PROGRAM_SIZE: Final = 8
 
 DAY_US: Final = 8.64e10
@@ -35,7 +36,7 @@ def _first_pulse(program: NDArray[np.float64]) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pulses_begun(program: NDArray[np.float64], t_us: float, inclusive: bool) -> float:  # noqa: FBT001 - numba takes no keyword-only arguments
+def pulses_begun(program: NDArray[np.float64], t_us: float, inclusive: bool) -> float:
     """Count the pulses that began since the program's time, before `t_us` or (inclusive) at it."""
     if t_us < program[AT_US]:
         return 0.0
@@ -85,8 +86,8 @@ def pulsed_ul(
     program: NDArray[np.float64],
     t0_us: float,
     t1_us: float,
-    from_t0: bool,  # noqa: FBT001 - numba takes no keyword-only arguments
-    to_t1: bool,  # noqa: FBT001
+    from_t0: bool,
+    to_t1: bool,
 ) -> float:
     """Volume of the pulses from t0 (its own jump only if from_t0) to t1 (its own jump only if to_t1)."""
     duration_us = program[PULSE_DURATION_US]

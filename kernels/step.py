@@ -26,6 +26,7 @@ from kernels.state import (
     LAST_ROW_US,
     MAX_RATE_UL_H,
     OCCLUSION_LEVEL,
+    PRIMED_UL,
     PRIMING_UL,
     PROGRAMMED_UG,
     PROGRAMMED_UL,
@@ -36,6 +37,7 @@ from kernels.state import (
     SENSING_ROWS,
     SIZE,
     SOURCE_SIZE,
+    SOURCES,
     STALL_LEVEL,
     SUSPENDED,
     T_US,
@@ -52,6 +54,7 @@ def fresh() -> NDArray[np.float64]:
     """A new pump's state, float64[SIZE]: nothing known."""
     x = np.full(SIZE, np.nan)
     x[SUSPENDED] = x[OCCLUSION_LEVEL] = x[STALL_LEVEL] = x[ROWS] = x[SENSING_ROWS] = x[EXPECTED_UL] = 0.0
+    x[PRIMED_UL] = 0.0
     x[FLOW_TOLERANCE] = reservoir.DEFAULT_TOLERANCE
     for kernel in (ledger, reservoir, occlusion, drive):
         kernel.reset(x)
@@ -71,7 +74,8 @@ def account(
 
     programmed_ul: with its bolus part bolus_ul, without priming_ul. sensed_ul: what the sensors add at this item, priming
     included, NaN if they say nothing; counted: by the encoder's counter. Tip dose = what the best estimate of the
-    delivered volume pushes out of the dead volume, priming's share aside.
+    delivered volume pushes out of the dead volume, priming's share aside. What was primed since the sensors last counted
+    comes off what they count next.
     """
     concentration_ug_ul = x[CONCENTRATION_UG_ML] / 1000.0
     total_ul = programmed_ul + priming_ul
@@ -80,10 +84,17 @@ def account(
     ledger.add(x, BOLUS_UL, bolus_ul)
     ledger.add(x, PRIMING_UL, priming_ul)
     ledger.add(x, DELIVERED_UL, delivered_ul)
+    x[PRIMED_UL] += priming_ul
     patient_ul = 0.0
     if not np.isnan(sensed_ul):
-        patient_ul = max(sensed_ul - priming_ul, 0.0) if priming_ul > 0.0 else sensed_ul
+        patient_ul = sensed_ul
+        if x[PRIMED_UL] > 0.0 and sensed_ul > 0.0:
+            primed_ul = min(x[PRIMED_UL], sensed_ul)
+            x[PRIMED_UL] -= primed_ul
+            patient_ul = sensed_ul - primed_ul
         ledger.add(x, SENSED_UL, patient_ul)
+    elif counted:
+        x[PRIMED_UL] = 0.0  # a counter's first reading holds whatever was primed before it
     if np.isnan(concentration_ug_ul):
         return
     ledger.add(x, PROGRAMMED_UG, programmed_ul * concentration_ug_ul)
@@ -119,6 +130,15 @@ def inject(x: NDArray[np.float64], volume_ul: float, priming: bool) -> None:
     else:
         account(x, volume_ul, volume_ul, 0.0, np.nan, False)
     x[EXPECTED_UL] += volume_ul
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _has_counter(x: NDArray[np.float64]) -> bool:
+    """Whether a counter of any source was ever read."""
+    known = False
+    for source in range(SOURCES):
+        known = known or not np.isnan(x[DOSE_SOURCES + source * SOURCE_SIZE + COUNT_UL])
+    return known
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,6 +182,8 @@ def rows(
             sensed_ul = np.nan
         # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
         account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing))
+        if x[PRIMED_UL] > 0.0 and not _has_counter(x):
+            x[PRIMED_UL] = 0.0  # flow shows only what runs past it between two readings
         expected_ul = x[EXPECTED_UL] + total_ul
         x[EXPECTED_UL] = 0.0
         since_us = t_us - x[LAST_ROW_US]
@@ -241,4 +263,6 @@ def warm() -> None:
     dose.daily_ul(program, schedule)
     dose.jump_ul(program, boluses, x[SUSPENDED], 0.0)
     ledger.total(x, PROGRAMMED_UL)
+    ledger.held_ul(x)
+    reservoir.taken(x, 0.0, 0.0)
     ledger.first_concentration(x, x[DEAD_VOLUME_UL], 1.0)

@@ -23,17 +23,18 @@ from contract.events import (
     Suspended,
     VolumeReported,
 )
-from contract.facts import Cause, Priority
+from contract.facts import Cause
 from kernels import dose, drive, ledger, reservoir, step
 from kernels import state as s
 from processors.alerts import Condition
-from processors.program import compile_program
-from processors.pump_state import DAY_US, HOUR_US, Program, PumpState
-from processors.timeline import Settled
+from processors.program import compile_program, with_minimum_rate
+from processors.pump_state import DAY_US, HOUR_US, Clinic, Program, PumpState, whole_us
+from processors.timeline import LATEST_US, Settled
 
 IMPLAUSIBLE_FACTOR: Final = 3.0  # contract, program_implausible: more than 3x the daily dose before
 TOLERANCE_REVIEW_UG: Final = 100.0  # contract, tolerance_review: above the lowest of the trailing year
 YEAR_US: Final = 365 * DAY_US
+EXACTLY: Final = 1.0 + 1e-12  # contract: exactly the limit is inside it, as a computer rounds it too
 MRI_GRACE_US: Final = 2 * HOUR_US  # contract, stall_overdue: still standing 2 h after the window
 WITHDRAWAL_LO_US: Final = 8 * HOUR_US  # signs seen 8 h after a stall (J Med Case Rep 4:294)
 WITHDRAWAL_HI_US: Final = 72 * HOUR_US  # severe untreated course 24-72 h (same)
@@ -57,7 +58,7 @@ def apply(  # noqa: C901 - one case a type of event
     event, at_us = settled.event, settled.at_us
     match event:
         case PumpRegistered():
-            return _registered(state, event), [], False
+            return _registered(state, event, at_us), [], False
         case ReservoirFilled():
             return _filled(state, event, at_us), [], True
         case ProgramSet():
@@ -86,7 +87,8 @@ def delivers(event: PumpEvent) -> bool:
     return isinstance(event, ProgramSet) or (isinstance(event, Bolus) and event.route == "pump")
 
 
-def _registered(state: PumpState, event: PumpRegistered) -> PumpState:
+def _registered(state: PumpState, event: PumpRegistered, at_us: int) -> PumpState:
+    """Take the limits, also for what was told before they were known: a minimum rate, a nominal fill, the first drug."""
     x = state.x
     for slot, told in (
         (s.RESERVOIR_ML, event.reservoir_ml),
@@ -102,8 +104,32 @@ def _registered(state: PumpState, event: PumpRegistered) -> PumpState:
     ):
         x[slot] = np.nan if told is None else told
     reservoir.register(x)
+    if ledger.held_ul(x) == 0.0 and not np.isnan(x[s.CONCENTRATION_UG_ML]):
+        ledger.first_concentration(x, x[s.DEAD_VOLUME_UL], x[s.CONCENTRATION_UG_ML])
     clinic = replace(state.clinic, stability_days=event.stability_days, high_risk=event.high_risk)
-    return replace(state, clinic=clinic)
+    if clinic.unsized_fill is not None:
+        clinic = _size_fill(state, clinic, clinic.unsized_fill)
+    state = replace(state, clinic=clinic)
+    program = with_minimum_rate(state.program.head, state.program.schedule, event.min_rate_ul_h)
+    if program is not state.program.schedule:
+        state = replace(state, program=replace(state.program, schedule=program))
+        state = replace(state, clinic=_dosed(state, at_us))
+    return state
+
+
+def _size_fill(state: PumpState, clinic: Clinic, unsized: tuple[float, float]) -> Clinic:
+    """Give a fill to the nominal volume that volume, less what left the reservoir until it was known."""
+    x = state.x
+    delivered_ul = float(ledger.total(x, s.DELIVERED_UL)) - unsized[0]
+    programmed_ul = _all_programmed_ul(state) - unsized[1]
+    reservoir.filled(x, np.nan, np.nan, x[s.RESERVOIR_ML])
+    reservoir.taken(x, delivered_ul, programmed_ul)
+    return replace(clinic, unsized_fill=None)
+
+
+def _all_programmed_ul(state: PumpState) -> float:
+    """What the program asked of the reservoir since the beginning, priming too, uL."""
+    return float(ledger.total(state.x, s.PROGRAMMED_UL)) + float(ledger.total(state.x, s.PRIMING_UL))
 
 
 def _filled(state: PumpState, event: ReservoirFilled, at_us: int) -> PumpState:
@@ -114,8 +140,16 @@ def _filled(state: PumpState, event: ReservoirFilled, at_us: int) -> PumpState:
     removed_ml = np.nan if event.removed_ml is None else event.removed_ml
     filled_ml = np.nan if event.filled_ml is None else event.filled_ml
     reservoir.filled(x, removed_ml, filled_ml, x[s.RESERVOIR_ML])
-    clinic = replace(state.clinic, filled_us=at_us, concentration_before=None if np.isnan(before) else before)
-    return replace(state, clinic=clinic, device_alarm_us=None, empty_us=(None, None, None))
+    fills = tuple(fill for fill in state.clinic.recent_fills if fill[0] >= at_us - DAY_US)
+    unsized = event.filled_ml is None and np.isnan(x[s.RESERVOIR_ML])
+    clinic = replace(
+        state.clinic,
+        filled_us=at_us,
+        recent_fills=fills if np.isnan(before) else (*fills, (at_us, before)),
+        unsized_fill=(float(ledger.total(x, s.DELIVERED_UL)), _all_programmed_ul(state)) if unsized else None,
+    )
+    state = replace(state, clinic=clinic, device_alarm_us=None, low_us=None, empty_us=(None, None, None))
+    return state if before == event.concentration_ug_ml else replace(state, clinic=_dosed(state, at_us))
 
 
 # ------------------------------------------------------------------------------------------------------ programs
@@ -127,18 +161,28 @@ def _programmed(state: PumpState, event: ProgramSet, at_us: int) -> tuple[PumpSt
     program = Program(head=head, schedule=schedule, boluses=state.program.boluses)
     daily_ul = float(dose.daily_ul(head, schedule)[1])
     conditions = [_implausible(state, event, program, daily_ul, at_us)]
-    clinic = state.clinic
     if event.mode in ("continuous", "flex") and daily_ul > 0.0:
-        clinic = replace(clinic, reference_daily_ul=daily_ul)
-    concentration = float(x[s.CONCENTRATION_UG_ML])
-    if event.mode != "stopped" and daily_ul > 0.0 and not np.isnan(concentration):
-        daily_ug = daily_ul * concentration / 1000.0
-        trailing = tuple(entry for entry in clinic.lowest_daily_ug if entry[0] >= at_us - YEAR_US)
-        conditions.append(_tolerance(state, daily_ug, trailing, at_us))
-        # A program in force at the year's start counts for the trailing year: keep the newest older one too.
-        older = [entry for entry in clinic.lowest_daily_ug if entry[0] < at_us - YEAR_US][-1:]
-        clinic = replace(clinic, lowest_daily_ug=(*older, *trailing, (at_us, daily_ug)))
-    return replace(state, program=program, clinic=clinic), conditions
+        state = replace(state, clinic=replace(state.clinic, reference_daily_ul=daily_ul))
+    state = replace(state, program=program)
+    state = replace(state, clinic=_dosed(state, at_us))
+    if state.clinic.doses and state.clinic.doses[-1][1] == LATEST_US:
+        conditions.append(_tolerance(state.clinic.doses, at_us))
+    return state, conditions
+
+
+def _dosed(state: PumpState, at_us: int) -> Clinic:
+    """Note from when on the present program gives which daily dose; stopped ones aside (contract, tolerance_review).
+
+    Only what lies in the trailing year and can still be its lowest is kept: a dose that was not below a later one cannot.
+    """
+    program, clinic = state.program, state.clinic
+    daily_ul = float(dose.daily_ul(program.head, program.schedule)[1])
+    daily_ug = daily_ul * float(state.x[s.CONCENTRATION_UG_ML]) / 1000.0
+    ended = ((start, min(end, at_us), ug) for start, end, ug in clinic.doses)
+    doses = tuple(entry for entry in ended if entry[1] > max(entry[0], at_us - YEAR_US))
+    if daily_ug > 0.0:
+        doses = (*(entry for entry in doses if entry[2] < daily_ug), (at_us, LATEST_US, daily_ug))
+    return replace(clinic, doses=doses)
 
 
 def _implausible(
@@ -156,14 +200,12 @@ def _implausible(
         problems.append(f"{flowing.min():.6g} uL/h is below the pump's {x[s.MIN_RATE_UL_H]:.6g} uL/h")
     concentration = float(x[s.CONCENTRATION_UG_ML])
     if clinic.reference_daily_ul is not None and not np.isnan(concentration):
-        before = concentration
-        recent_fill = clinic.filled_us is not None and at_us - clinic.filled_us <= DAY_US
-        if recent_fill and clinic.concentration_before is not None:
-            before = clinic.concentration_before
+        fills = (before for filled_us, before in clinic.recent_fills if filled_us >= at_us - DAY_US)
+        before = next(fills, concentration)
         daily_ug = daily_ul * concentration / 1000.0
         reference_ug = clinic.reference_daily_ul * before / 1000.0
         evidence |= {"daily_ug": daily_ug, "reference_daily_ug": reference_ug}
-        if daily_ug > IMPLAUSIBLE_FACTOR * reference_ug:
+        if daily_ug > IMPLAUSIBLE_FACTOR * reference_ug * EXACTLY and reference_ug > 0.0:
             problems.append(f"{daily_ug:.6g} ug/day is {daily_ug / reference_ug:.3g} times the dose before")
     text = f"Program implausible: {'; '.join(problems)}. Confirm it with whoever set it." if problems else ""
     return Condition(
@@ -171,13 +213,11 @@ def _implausible(
     )
 
 
-def _tolerance(
-    state: PumpState, daily_ug: float, trailing: tuple[tuple[int, float], ...], at_us: int
-) -> Condition:
+def _tolerance(doses: tuple[tuple[int, int, float], ...], at_us: int) -> Condition:
     """More than 100 ug/day above the lowest of the trailing year: a dose rise says, check the device first."""
-    history = [*state.clinic.lowest_daily_ug[-1:], *trailing]
-    lowest = min((dose_ug for _, dose_ug in history), default=daily_ug)
-    on = daily_ug - lowest > TOLERANCE_REVIEW_UG
+    daily_ug = doses[-1][2]
+    lowest = min(dose_ug for _, _, dose_ug in doses)
+    on = daily_ug > (lowest + TOLERANCE_REVIEW_UG) * EXACTLY
     text = (
         f"The daily dose rose by {daily_ug - lowest:.6g} ug within a year: check the device before the patient."
         if on
@@ -203,7 +243,7 @@ def _bolus(state: PumpState, event: Bolus, at_us: int) -> PumpState:
     if state.x[s.SUSPENDED] and not stated:
         return state
     kind = {"bridge": BRIDGE, "priming": PRIMING}.get(event.kind, PUMP_BOLUS)
-    duration_us = round((event.duration_s or 0.0) * 1e6)
+    duration_us = whole_us(event.duration_s or 0.0)
     if duration_us <= 0:
         step.inject(state.x, volume_ul, kind == PRIMING)
         return state
@@ -257,16 +297,16 @@ def stall_condition(state: PumpState, at_us: int) -> Condition:
         if level
         else ""
     )
-    told = Condition(
+    return Condition(
         cause=Cause.MOTOR_STALL,
         at_us=at_us,
         level=level,
         text=text,
         evidence={"onset_us": onset_us},
+        harm_lo_us=onset_us + WITHDRAWAL_LO_US,
+        harm_hi_us=onset_us + WITHDRAWAL_HI_US,
+        quiet_until_us=None if window_end is None else window_end + MRI_GRACE_US,
     )
-    if window_end is not None and at_us < window_end + MRI_GRACE_US:
-        return replace(told, priority=Priority.INFO, rises=((window_end + MRI_GRACE_US, Priority.MEDIUM),))
-    return replace(told, harm_lo_us=onset_us + WITHDRAWAL_LO_US, harm_hi_us=onset_us + WITHDRAWAL_HI_US)
 
 
 def _mri_window(state: PumpState, settled: Settled) -> PumpState:
@@ -274,5 +314,7 @@ def _mri_window(state: PumpState, settled: Settled) -> PumpState:
     assert isinstance(note, Note)
     start = max(note.from_us + settled.offset_us, settled.at_us)
     end = min(note.to_us + settled.offset_us, start + DAY_US)
+    if end < start:
+        return state  # declared when it was over
     recent = tuple(w for w in state.clinic.rotor_windows_us if w[1] > settled.at_us - DAY_US)
     return replace(state, clinic=replace(state.clinic, rotor_windows_us=(*recent, (start, end))))

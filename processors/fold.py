@@ -168,6 +168,8 @@ class _Run:
     def event(self, key: Key, item: Settled | SkewChanged) -> None:
         """Fold one clinical event, or a change of the device's clock."""
         at_us = key[0]
+        if isinstance(item, SkewChanged) and not (item.on or alerts.is_on(self.state.book, Cause.CLOCK_SKEW)):
+            return  # says nothing new, so that it must not cut an interval of the ledgers either
         opens = isinstance(item, Settled) and clinical.delivers(item.event)
         if self.row_is_last:
             self.fire(self.state.head[0] + 1, _FOREVER)
@@ -179,13 +181,14 @@ class _Run:
             self._observe(_skew(item, at_us))
         elif isinstance(item.event, AlertAck | AlertShelved):
             self._respond(response_to(item.event, at_us, item.offset_us))
-        elif isinstance(item.event, PumpExplanted):
-            self._explant(at_us)
-        elif not self.state.explanted:
-            self._clinical(item, at_us)
-        received_us = item.received_us if isinstance(item, SkewChanged) else item.event.received_us
-        newest_us = max(self.state.received_us, at_us if received_us is None else received_us)
-        self.state = replace(self.state, head=key, received_us=newest_us)
+        else:
+            received_us = at_us if item.event.received_us is None else item.event.received_us
+            self.state = replace(self.state, received_us=max(self.state.received_us, received_us))
+            if isinstance(item.event, PumpExplanted):
+                self._explant(at_us)
+            elif not self.state.explanted:
+                self._clinical(item, at_us)
+        self.state = replace(self.state, head=key)
 
     def _clinical(self, item: Settled, at_us: int) -> None:
         before = self.state
@@ -253,6 +256,7 @@ class _Run:
 
     def fire(self, before_us: int, closed_before_us: int) -> None:
         """Fire every deadline earlier than `before_us`, in order; write windows that end by `closed_before_us`."""
+        self._skip_midnights(before_us)
         while (due_us := self._due_us()) < before_us and not self.state.explanted:
             self._alert_deadlines(due_us + 1)
             ahead = self.state.copy()
@@ -274,6 +278,14 @@ class _Run:
         if not self.state.explanted:
             self._alert_deadlines(before_us)
 
+    def _skip_midnights(self, before_us: int) -> None:
+        """Pass over the midnights at which there is neither a forecast to judge nor a window to write."""
+        state = self.state
+        if state.midnight_us is None or state.clinic.filled_us is not None or state.window is not None:
+            return
+        if state.midnight_us < before_us:
+            self.state = replace(state, midnight_us=-(-before_us // DAY_US) * DAY_US)
+
     def finish(self, at_us: int) -> None:
         """Write the unfinished window, and its forecast, with `at_us` as its end."""
         window = self.state.window
@@ -289,10 +301,16 @@ class _Run:
         """Forecast from the ledgers `at`; alerts judge it at midnights, crossings and clinical events only."""
         at = replace(at, book=self.state.book)
         forecast, at = forecasts.foresee(at, at_us)
-        self.state = replace(self.state, device_alarm_us=at.device_alarm_us, empty_us=at.empty_us)
         if write:
             self.facts.append(forecast)
         if alarms:
+            # What is remembered reaches alerts, and windows never change those.
+            self.state = replace(
+                self.state,
+                device_alarm_us=at.device_alarm_us,
+                empty_us=at.empty_us,
+                low_us=at.low_us,
+            )
             conditions, crossing_us = forecasts.judge(at, forecast)
             for condition in conditions:
                 self._observe(condition)

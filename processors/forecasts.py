@@ -17,7 +17,7 @@ from kernels import dose, reservoir
 from kernels import state as s
 from processors.alerts import Condition, is_on
 from processors.clinical import WITHDRAWAL_HI_US, WITHDRAWAL_LO_US
-from processors.pump_state import DAY_US, PumpState
+from processors.pump_state import DAY_US, PumpState, whole_us
 
 FAR_US: Final = round(3652.5 * DAY_US)  # contract: null times beyond ten years
 DRY_ON, DRY_OFF = 0.5, 0.2  # contract, dry_before_alarm
@@ -32,7 +32,8 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     reservoir.ratio(x, ratio)
     empty_us = empty_times(state, at_us)
     alarm_us, dry = device_alarm(state, at_us)
-    due_us, reason = refill_due(state, at_us)
+    low_us = _low_at(state, at_us)
+    due_us, reason = refill_due(state, at_us, low_us)
     forecast = Forecast(
         pump=state.pump,
         at_us=at_us,
@@ -43,7 +44,7 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
         refill_due_us=due_us,
         refill_due_reason=reason,
     )
-    return forecast, replace(state, device_alarm_us=alarm_us, empty_us=empty_us)
+    return forecast, replace(state, device_alarm_us=alarm_us, low_us=low_us, empty_us=empty_us)
 
 
 def empty_times(state: PumpState, at_us: int) -> tuple[int | None, int | None, int | None]:
@@ -94,13 +95,20 @@ def device_alarm(state: PumpState, at_us: int) -> tuple[int | None, float | None
     return alarm_us, float(reservoir.probability_dry(x, left_ul)) if alarm_us is not None else 0.0
 
 
-def refill_due(state: PumpState, at_us: int) -> tuple[int | None, RefillReason | None]:
+def _low_at(state: PumpState, at_us: int) -> int | None:
+    """When the estimated volume meets the low level; a time that is past stays where it was last seen ahead."""
+    needed_ul = float(reservoir.needed_ul(state.x, state.x[s.LOW_RESERVOIR_ML] * 1000.0, 0.5))
+    if needed_ul <= 0.0 and state.low_us is not None:
+        return min(state.low_us, at_us)
+    return _pumped_by(state, at_us, needed_ul)
+
+
+def refill_due(state: PumpState, at_us: int, by_volume: int | None) -> tuple[int | None, RefillReason | None]:
     """The earlier of the estimated volume at the low level and the end of the drug's stability."""
-    by_volume = _pumped_by(
-        state, at_us, float(reservoir.needed_ul(state.x, state.x[s.LOW_RESERVOIR_ML] * 1000.0, 0.5))
-    )
     filled_us = state.clinic.filled_us
-    by_stability = None if filled_us is None else filled_us + round(state.clinic.stability_days * DAY_US)
+    by_stability = None if filled_us is None else filled_us + whole_us(state.clinic.stability_days * 86_400.0)
+    if by_stability is not None and by_stability > at_us + FAR_US:
+        by_stability = None
     if by_volume is None or (by_stability is not None and by_stability <= by_volume):
         return by_stability, None if by_stability is None else "stability"
     return by_volume, "volume"

@@ -40,9 +40,18 @@ def compile_program(
         program[pulses.PULSE_EVERY_US] = max(periodic.every_s * 1e6, 1.0)
         program[pulses.PULSE_DURATION_US] = float(np.rint(periodic.duration_s * 1e6))
     if event.mode == "minimum_rate" and not event.steps:
-        known = not np.isnan(min_rate_ul_h)
-        return program, np.array([[0.0, min_rate_ul_h if known else 0.0]])
+        program[pulses.BY_LIMIT] = 1.0
+        return program, with_minimum_rate(program, np.zeros((1, 2)), min_rate_ul_h)
     return program, week_schedule(event)
+
+
+def with_minimum_rate(
+    program: NDArray[np.float64], schedule: NDArray[np.float64], min_rate_ul_h: float
+) -> NDArray[np.float64]:
+    """The schedule when the registered minimum is (now) `min_rate_ul_h`, NaN where unknown; itself if that changes nothing."""
+    if program[pulses.BY_LIMIT] == 0.0:
+        return schedule
+    return np.array([[0.0, 0.0 if np.isnan(min_rate_ul_h) else min_rate_ul_h]])
 
 
 def week_schedule(event: ProgramSet) -> NDArray[np.float64]:
