@@ -1,0 +1,56 @@
+"""`thecaflow demo` on real servers, small: named faults, equality, a second run, and the end of everything."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.native import NativeStack
+from thecaflow.background import running_pid
+from thecaflow.demo.place import demo_settings
+from thecaflow.settings import Settings
+
+SMALL = ("--pumps", "4", "--days", "4", "--fault", "stall", "--fault", "program_implausible", "--no-stack")
+
+
+def command(stack: NativeStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on this stack."""
+    line = [sys.executable, "-m", "thecaflow", *arguments]
+    return subprocess.run(line, check=False, env=stack.environ, capture_output=True, text=True, timeout=240)
+
+
+def test_a_small_demonstration(stack: NativeStack):
+    """Exit 0 with table, ledger, throughput and comparison; twice, since it begins anew; `make down` ends it."""
+    stack.start()
+    settings = demo_settings(Settings.from_env(stack.environ))
+    run_folder = Path(settings.run_folder)
+    for seed in ("11", "12"):
+        done = command(stack, "demo", "--seed", seed, *SMALL)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for words in (
+            f"seed {seed}",
+            "3 of 3 named",
+            "dose ledger of",
+            "gateway: ",
+            "make down",
+            "demo passed",
+        ):
+            assert words in done.stdout
+        assert re.search(r"5 pumps, \d+ events, up to .*\nequal\n", done.stdout)
+    live = {**stack.environ, **settings.to_env()}
+    shown = subprocess.run(
+        [sys.executable, "-m", "thecaflow", "status", "--json"], env=live, capture_output=True, check=True
+    )
+    told = json.loads(shown.stdout)
+    assert told["lag"]["records"] == 0
+    assert len(told["fleet"]) == 5
+    assert {"motor_stall", "dry_before_alarm"} <= {alert["cause"] for alert in told["alerts"]}
+    pid_files = sorted(run_folder.glob("demo-*.pid"))
+    assert [file.stem for file in pid_files] == ["demo-gateway", "demo-worker-1", "demo-worker-2"]
+    assert all(running_pid(file) for file in pid_files)
+    stack.stop()
+    assert not any(running_pid(file) for file in pid_files)
+    stack.start()
