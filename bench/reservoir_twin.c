@@ -8,17 +8,17 @@
 #include <stdint.h>
 
 enum {
-    RESERVOIR_ML = 1, FLOW_TOLERANCE = 6,
+    T_US = 0, RESERVOIR_ML = 1, FLOW_TOLERANCE = 6,
     V = 96, K, O, VV, VK, VO, KK, KO, OO, E_SENSED, E_PROGRAMMED, PENDING, DEBT, DEVICE, SOURCE, BLOCK_N, BLOCK_Z, BLOCK_U,
     BLOCK_SPAN, LEVEL, SAME_UL, QUANTUM, SAME, D1, D2, LAG1, LAG2, BLOCKS, FILL_Z, SURPRISE, FLOW_UL, FLOW_COUNTED,
-    BLOCK_SCALE = 240, RUN, WIDE_N, WIDE_Z, WIDE_UL, WIDE1, WIDE2, WIDE_D, WIDES, WANDER, SHIFT_V, SHIFT_K, SHIFT_O,
+    BLOCK_SCALE = 240, RUN, WIDE_N, WIDE_Z, WIDE_UL, WIDE1, WIDE2, BLOCK_US, WIDES, WANDER, SHIFT_V, SHIFT_K, SHIFT_O,
     SHIFT_SCORE, SHIFT_INFO, SHIFT_UL
 };
 static const double FLOW_SD = 0.03, Z95 = 1.959963984540054, WALK_SD = 0.005, RATIO_MEMORY = 0.05, RATIO_PRIOR = 0.001,
     FLOW_DOUBT = 1e-4, RATIO_MEMORY_ROWS = 1024.0, HUBER_Z = 2.5, OFFSET_SD = 0.05, BLOCKS_A_RESERVOIR = 512.0,
-    MIN_BLOCKS = 12.0, NOISE_MEMORY = 128.0, RHO_MARGIN = 0.1, RHO_MAX = 0.6, CORRELATED = 1.3, MAX_BLOCK_SCALE = 4.0,
+    MIN_BLOCKS = 8.0, NOISE_MEMORY = 128.0, RHO_MARGIN = 0.1, RHO_MAX = 0.6, CORRELATED = 1.3, MAX_BLOCK_SCALE = 4.0,
     TRUSTED_SD = 0.0165, CLEAR_Z = 4.0, COARSE = 0.3, GATE_Z = 5.0, JUMP_BLOCKS = 2.0, WIDES_A_RESERVOIR = 16.0,
-    WIDE_MEMORY = 32.0, WIDE_DOUBT = 2.0, BEND_CHANCE = 2.5, DRIFT_SD = 0.004, WALK_SHARE = 0.3, NOISE_FLOOR = 1e-6,
+    WIDE_MEMORY = 32.0, FIRST_WEIGHT = 2.0, BEND_CHANCE = 2.5, DRIFT_SD = 0.004, DRIFT_DAY_SD = 0.001, DAY_US = 86400e6, WALK_SHARE = 0.3, NOISE_FLOOR = 1e-6,
     EMPTY_Z = 2.0, STUCK_QUANTA = 3.0, CLIP_Z = 3.0, LIMIT_Z = 6.0, OLD_SHARE = 0.125, OLD_Z = 2.0, STEP_SD = 0.2,
     STEP_DOUBT = 0.5;
 
@@ -220,19 +220,28 @@ static void learn_drift(double *x, double at_end_ul, double run_ul, double noise
     x[WIDE_N] = x[WIDE_Z] = x[WIDE_UL] = 0.0;
     if (isnan(bend)) return;
     x[WIDES] += 1.0;
-    double wides = min2(x[WIDES], WIDE_MEMORY), old = x[WIDE_D];
-    x[WIDE_D] = old + ((old == 0.0 ? bend * bend : min2(bend * bend, 9.0 * old)) - old) / wides;
-    double chance = 1.0 + BEND_CHANCE / sqrt(wides);
-    x[WANDER] = max2(x[WIDE_D] - 6.0 * noise_var / n * chance, 0.0) * wides / (wides + WIDE_DOUBT);
+    double wides = min2(x[WIDES], WIDE_MEMORY), explained = 6.0 * noise_var / n, old = x[WANDER], square = bend * bend;
+    if (wides > 1.0) square = min2(square, 9.0 * (explained + max2(old, 0.0)));
+    x[WANDER] = old + (square - explained - old) / wides;
 }
 
-static double whole_noise_var(const double *x, double short_var, double run_ul) {
-    return short_var + (1.0 - WALK_SHARE) * x[WANDER] / 6.0 * (x[RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul);
+static double wander_seen(const double *x, double noise_var, double run_ul) {
+    double wides = min2(x[WIDES], WIDE_MEMORY);
+    if (!(wides > 0.0)) return 0.0;
+    double share = WIDES_A_RESERVOIR * run_ul / (x[RESERVOIR_ML] * 1000.0);
+    double chance = BEND_CHANCE / sqrt(wides) * 6.0 * noise_var * min2(share, 1.0);
+    return max2(x[WANDER] - chance, 0.0) * wides / (wides + FIRST_WEIGHT);
 }
 
-static void walk_offset(double *x, double run_ul) {
+static void walk_offset(double *x, double wander, double run_ul, double elapsed_us) {
     double reservoir_ul = x[RESERVOIR_ML] * 1000.0, share = run_ul / reservoir_ul, sd_ul = DRIFT_SD * reservoir_ul;
-    if (share > 0.0) x[OO] += share * max2(sd_ul * sd_ul, WALK_SHARE * WIDES_A_RESERVOIR * x[WANDER]);
+    double walked = WALK_SHARE * WIDES_A_RESERVOIR * wander * share;
+    if (elapsed_us > 0.0) {
+        double day_ul = DRIFT_DAY_SD * reservoir_ul;
+        double weight = FIRST_WEIGHT / (min2(x[WIDES], WIDE_MEMORY) + FIRST_WEIGHT);
+        walked += weight * day_ul * day_ul * (elapsed_us / DAY_US);
+    }
+    x[OO] += max2(share * sd_ul * sd_ul, walked);
 }
 
 static void surprised(double *x, double z, double score_before) {
@@ -256,7 +265,9 @@ static void close_block(double *x) {
     double n = x[BLOCK_N];
     if (!(n > 0.0)) return;
     double mean_ul = x[BLOCK_Z] / n, since_ul = x[BLOCK_U] / n, run_ul = x[RUN];
+    double elapsed_us = x[T_US] - x[BLOCK_US];
     x[BLOCK_N] = x[BLOCK_Z] = x[BLOCK_U] = x[BLOCK_SPAN] = x[RUN] = 0.0;
+    x[BLOCK_US] = x[T_US];
     if (isnan(x[QUANTUM])) return;
     carry(x, run_ul);
     learn_noise(x, mean_ul - x[K] * since_ul);
@@ -264,9 +275,11 @@ static void close_block(double *x) {
     double short_var = short_noise_var(x);
     learn_drift(x, mean_ul - since_ul, run_ul, short_var);
     if (isnan(x[V])) return;
-    walk_offset(x, run_ul);
+    double wander = wander_seen(x, short_var, run_ul);
+    walk_offset(x, wander, run_ul, elapsed_us);
+    double returning = (1.0 - WALK_SHARE) * wander / 6.0 * (x[RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul);
     double residual_ul = mean_ul - (x[V] + x[K] * since_ul + x[O]), score_before = x[SHIFT_SCORE];
-    surprised(x, update(x, since_ul, 1.0, residual_ul, whole_noise_var(x, short_var, run_ul), GATE_Z), score_before);
+    surprised(x, update(x, since_ul, 1.0, residual_ul, short_var + returning, GATE_Z), score_before);
 }
 
 static void level(double *x, double reservoir_ml) {
@@ -294,9 +307,10 @@ static void level(double *x, double reservoir_ml) {
 }
 
 /* One row after another, as the fold does: advance, then level. delivered: n doubles out. */
-void reservoir_rows(double *x, const double *programmed_ul, const double *sensed_ul, const uint8_t *counted,
-                    const double *level_ml, int64_t n, double *delivered_ul) {
+void reservoir_rows(double *x, const double *rows_us, const double *programmed_ul, const double *sensed_ul,
+                    const uint8_t *counted, const double *level_ml, int64_t n, double *delivered_ul) {
     for (int64_t i = 0; i < n; i++) {
+        x[T_US] = rows_us[i];
         delivered_ul[i] = advance(x, programmed_ul[i], sensed_ul[i], counted[i]);
         level(x, level_ml[i]);
     }

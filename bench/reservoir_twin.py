@@ -28,6 +28,7 @@ ROWS, ROUNDS = 500_000, 9
 @njit(nogil=True, error_model="numpy")
 def reservoir_rows(
     x: Floats,
+    rows_us: Floats,
     programmed_ul: Floats,
     sensed_ul: Floats,
     counted: NDArray[np.bool_],
@@ -37,6 +38,7 @@ def reservoir_rows(
     """Advance and read the level, row by row: what `reservoir_rows` in reservoir_twin.c does."""
     x = borrow(x)
     for row in range(programmed_ul.shape[0]):
+        x[st.T_US] = rows_us[row]
         out[row] = reservoir.advance(x, programmed_ul[row], sensed_ul[row], counted[row])
         reservoir.level(x, level_ml[row])
 
@@ -58,6 +60,7 @@ def main() -> None:
     programmed = np.full(ROWS, 18_000.0 / ROWS)
     counts = programmed * rng.uniform(0.9, 1.1, ROWS)
     level = 20.0 - 1.1 * np.cumsum(programmed) / 1000.0 + rng.normal(0.0, 0.1, ROWS)
+    rows_us = np.arange(ROWS) * 30e6
     pointer = ctypes.POINTER(ctypes.c_double)
     with tempfile.TemporaryDirectory() as folder:
         library = str(Path(folder) / "reservoir_twin.so")
@@ -71,14 +74,14 @@ def main() -> None:
             ("program only", nothing, nothing),
         ):
             counted = ~np.isnan(sensed)
-            columns = (programmed, sensed, counted.view(np.uint8), levels)
+            columns = (rows_us, programmed, sensed, counted.view(np.uint8), levels)
             out, out_c = np.zeros(ROWS), np.zeros(ROWS)
-            reservoir_rows(fresh(), programmed[:9], sensed[:9], counted[:9], levels[:9], out)
+            reservoir_rows(fresh(), rows_us[:9], programmed[:9], sensed[:9], counted[:9], levels[:9], out)
             times: tuple[list[float], list[float]] = ([], [])
             for _ in range(ROUNDS):
                 x, x_c = fresh(), fresh()
                 begun = time.perf_counter()
-                reservoir_rows(x, programmed, sensed, counted, levels, out)
+                reservoir_rows(x, rows_us, programmed, sensed, counted, levels, out)
                 times[0].append(time.perf_counter() - begun)
                 pointers = [column.ctypes.data_as(pointer) for column in columns]
                 begun = time.perf_counter()

@@ -25,7 +25,7 @@ from kernels.stroke import update
 
 OFFSET_SD: Final = 0.05  # of the reservoir, level sensor's offset before anything is known of it [P]
 BLOCKS_A_RESERVOIR: Final = 512.0  # independent level updates a reservoir, at most [P]
-MIN_BLOCKS: Final = 12.0  # block differences before the level counts [P]
+MIN_BLOCKS: Final = 8.0  # block differences before the level counts [P]
 NOISE_MEMORY: Final = 128.0  # block differences in D1 and D2 [P]
 RHO_MARGIN: Final = 0.1  # chance part of D2/D1 - 1, about its sd over the memory [P]
 RHO_MAX: Final = 0.6  # what is slower is drift
@@ -38,10 +38,12 @@ COARSE: Final = 0.3  # share of unchanged readings from which the noise is finer
 GATE_Z: Final = 5.0  # level innovations beyond are refused, once
 JUMP_BLOCKS: Final = 2.0  # in a row beyond the gate: the sensor has jumped [P]
 WIDES_A_RESERVOIR: Final = 16.0  # wide blocks, over which drift shows, a reservoir [P]
-WIDE_MEMORY: Final = 32.0  # second differences in RES_WIDE_D: two reservoirs [P]
-WIDE_DOUBT: Final = 2.0  # differences' worth of belief that there is no drift [P]
-BEND_CHANCE: Final = 2.5  # chance part of RES_WIDE_D, times the root of the number of differences
+WIDE_MEMORY: Final = 32.0  # second differences in RES_WANDER: two reservoirs [P]
+FIRST_WEIGHT: Final = 2.0  # differences' worth of belief in the drift by the clock [P]
+BEND_CHANCE: Final = 2.5  # chance part of the differences, times the root of the number of differences
 DRIFT_SD: Final = 0.004  # of the reservoir: how far any sensor's offset may walk while one is delivered [P]
+DRIFT_DAY_SD: Final = 0.001  # of the reservoir, the same in a day, until the sensor's own drift was seen [P]
+DAY_US: Final = 86_400e6
 WALK_SHARE: Final = 0.3  # of the drift seen over wide blocks: what does not come back over longer spans [P]
 NOISE_FLOOR: Final = 1e-6  # of the reservoir: no sensor is better
 EMPTY_Z: Final = 2.0  # so near to empty, in sds, a low reading stands at 0 and says nothing of the stroke [P]
@@ -58,6 +60,7 @@ def close_level_run(x: NDArray[np.float64]) -> None:
     x[st.RES_LAG1_UL] = np.nan
     x[st.RES_LAG2_UL] = np.nan
     x[st.RES_RUN_UL] = 0.0
+    x[st.RES_BLOCK_US] = np.nan
     x[st.RES_WIDE_N] = 0.0
     x[st.RES_WIDE_Z_UL] = 0.0
     x[st.RES_WIDE_UL] = 0.0
@@ -141,7 +144,7 @@ def _learn_noise(x: NDArray[np.float64], at_end_ul: float) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _learn_drift(x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_var: float) -> None:
-    """Take a block's mean into the open wide block; a full one adds a second difference to RES_WIDE_D."""
+    """Take a block's mean into the open wide block; a full one adds a second difference to RES_WANDER."""
     x[st.RES_WIDE_N] += 1.0
     x[st.RES_WIDE_Z_UL] += at_end_ul
     x[st.RES_WIDE_UL] += run_ul
@@ -159,28 +162,37 @@ def _learn_drift(x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_
         return
     x[st.RES_WIDES] += 1.0
     wides = min(x[st.RES_WIDES], WIDE_MEMORY)
-    old = x[st.RES_WIDE_D]
-    clipped = bend * bend if old == 0.0 else min(bend * bend, 9.0 * old)
-    x[st.RES_WIDE_D] = old + (clipped - old) / wides
-    chance = 1.0 + BEND_CHANCE / math.sqrt(wides)
-    x[st.RES_WANDER] = max(x[st.RES_WIDE_D] - 6.0 * noise_var / n * chance, 0.0) * wides / (wides + WIDE_DOUBT)
+    explained = 6.0 * noise_var / n
+    old = x[st.RES_WANDER]
+    square = bend * bend
+    if wides > 1.0:
+        square = min(square, 9.0 * (explained + max(old, 0.0)))
+    x[st.RES_WANDER] = old + (square - explained - old) / wides
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _noise_var(x: NDArray[np.float64], short_var: float, run_ul: float) -> float:
-    """Variance of a block of `run_ul`: short noise, and the part of the drift that comes back."""
-    reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
-    return short_var + (1.0 - WALK_SHARE) * x[st.RES_WANDER] / 6.0 * reservoir_ul / (WIDES_A_RESERVOIR * run_ul)
+def _wander(x: NDArray[np.float64], noise_var: float, run_ul: float) -> float:
+    """Second differences (uL^2) that are drift beyond chance; blocks are of `run_ul` and `noise_var`."""
+    wides = min(x[st.RES_WIDES], WIDE_MEMORY)
+    if not wides > 0.0:
+        return 0.0
+    share = WIDES_A_RESERVOIR * run_ul / (x[st.RESERVOIR_ML] * 1000.0)
+    chance = BEND_CHANCE / math.sqrt(wides) * 6.0 * noise_var * min(share, 1.0)
+    return max(x[st.RES_WANDER] - chance, 0.0) * wides / (wides + FIRST_WEIGHT)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _walk_offset(x: NDArray[np.float64], run_ul: float) -> None:
-    """Let the offset walk over the volume counted since the last block."""
+def _walk_offset(x: NDArray[np.float64], wander: float, run_ul: float, elapsed_us: float) -> None:
+    """Let the offset walk since the last block: by what was seen over wide blocks and, while little was, by the clock."""
     reservoir_ul = x[st.RESERVOIR_ML] * 1000.0
     share = run_ul / reservoir_ul
-    if share > 0.0:
-        sd_ul = DRIFT_SD * reservoir_ul
-        x[st.RES_OO] += share * max(sd_ul * sd_ul, WALK_SHARE * WIDES_A_RESERVOIR * x[st.RES_WANDER])
+    sd_ul = DRIFT_SD * reservoir_ul
+    walked = WALK_SHARE * WIDES_A_RESERVOIR * wander * share
+    if elapsed_us > 0.0:
+        day_ul = DRIFT_DAY_SD * reservoir_ul
+        weight = FIRST_WEIGHT / (min(x[st.RES_WIDES], WIDE_MEMORY) + FIRST_WEIGHT)
+        walked += weight * day_ul * day_ul * (elapsed_us / DAY_US)
+    x[st.RES_OO] += max(share * sd_ul * sd_ul, walked)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -220,6 +232,8 @@ def close_block(x: NDArray[np.float64]) -> None:
     x[st.RES_BLOCK_U_UL] = 0.0
     x[st.RES_BLOCK_SPAN_UL] = 0.0
     x[st.RES_RUN_UL] = 0.0
+    elapsed_us = x[st.T_US] - x[st.RES_BLOCK_US]
+    x[st.RES_BLOCK_US] = x[st.T_US]
     if math.isnan(x[st.RES_QUANTUM_UL]):
         return  # a reading that never changed yet may be a dead sensor's
     _carry(x, run_ul)
@@ -231,10 +245,12 @@ def close_block(x: NDArray[np.float64]) -> None:
     _learn_drift(x, mean_ul - since_ul, run_ul, short_var)
     if math.isnan(x[st.RES_V_UL]):
         return
-    _walk_offset(x, run_ul)
+    wander = _wander(x, short_var, run_ul)
+    _walk_offset(x, wander, run_ul, elapsed_us)
+    returning = (1.0 - WALK_SHARE) * wander / 6.0 * (x[st.RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul)
     residual_ul = mean_ul - (x[st.RES_V_UL] + x[st.RES_K] * since_ul + x[st.RES_O_UL])
     score_before = x[st.RES_SHIFT_SCORE]
-    z = update(x, since_ul, 1.0, residual_ul, _noise_var(x, short_var, run_ul), GATE_Z)
+    z = update(x, since_ul, 1.0, residual_ul, short_var + returning, GATE_Z)
     _surprised(x, z, score_before)
 
 

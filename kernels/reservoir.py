@@ -89,7 +89,6 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.RES_FILL_Z] = np.nan
     x[st.RES_SURPRISE] = np.nan
     x[st.RES_BLOCK_SCALE] = 1.0
-    x[st.RES_WIDE_D] = 0.0
     x[st.RES_WIDES] = 0.0
     x[st.RES_WANDER] = 0.0
     close_level_run(x)
