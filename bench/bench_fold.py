@@ -27,7 +27,6 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench import fleet
-from bench.own_topics import delete_topics
 from bench.report import Line
 from kernels import step
 from processors.agent import Agent
@@ -39,7 +38,7 @@ from processors.ports import ExitCode
 from processors.transport import Consumer, Poll
 from storage.types import Changes, EventKey, History, HistoryRequest, Known
 from thecaflow.settings import Settings
-from thecaflow.topics import create_topics
+from thecaflow.topics import create_topics, delete_topics
 from thecaflow.worker_app import TransportOptions, add_agent, make_app
 
 SAMPLES, EVERY_S = 240, 60.0

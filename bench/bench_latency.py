@@ -28,14 +28,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench import fleet
 from bench.interleave import free_port
-from bench.own_topics import delete_topics
 from bench.report import Line
 from ingest.tokens import make_token
 from storage import tokens
 from storage.migrate import migrate
 from storage.pool import single
 from thecaflow.settings import Settings
-from thecaflow.topics import create_topics
+from thecaflow.topics import create_topics, delete_topics
 
 SAMPLES, EVERY_S = 12, 1.0
 FRAMES_A_POST = 10
