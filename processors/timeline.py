@@ -163,6 +163,7 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
     Events with a `seq` that the clock has passed keep the offset they were settled with. Returns the settled events,
     the clock after them, and the changes of `clock_skew` as items.
     """
+    passed_seq = clock.max_seq  # two events of one `seq` must not take each other for passed
     known = _KnownRows(clock.max_raw_us)
     settled: list[Settled] = []
     skews: list[Item] = []
@@ -174,7 +175,7 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
         if (
             numbered
             and event.seq is not None
-            and event.seq <= clock.max_seq
+            and event.seq <= passed_seq
             and seen.settled_offset_us is not None
         ):
             offset_us = seen.settled_offset_us
