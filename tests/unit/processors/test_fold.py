@@ -200,8 +200,8 @@ def test_reservoir_low_and_empty_come_at_the_median_crossing() -> None:
     assert empty[0] == (pytest.approx(200.0, abs=1e-6), "active", "high")
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(1500.0, True), (0.1, True), (30.0, False), (30.1, True)])
-def test_program_implausible(rate: float, expected: bool) -> None:
+@pytest.mark.parametrize(("rate", "expected"), [(1500.0, 1), (0.1, 1), (30.0, 0), (30.1, 1)])
+def test_program_implausible(rate: float, expected: int) -> None:
     """Outside the pump's limits, or more than three times the daily dose before it; exactly three times is inside."""
     lines = story().runs(0, 10.0).runs(48, rate).alerts(50, Cause.PROGRAM_IMPLAUSIBLE)
     assert ([(48.0, "active", "high")] if expected else []) == lines
