@@ -277,7 +277,8 @@ static void close_block(double *x) {
     if (isnan(x[V])) return;
     double wander = wander_seen(x, short_var, run_ul);
     walk_offset(x, wander, run_ul, elapsed_us);
-    double returning = (1.0 - WALK_SHARE) * wander / 6.0 * (x[RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul);
+    double wide_ul = x[RESERVOIR_ML] * 1000.0 / WIDES_A_RESERVOIR;
+    double returning = (1.0 - WALK_SHARE) * wander / 6.0 * wide_ul / run_ul;
     double residual_ul = mean_ul - (x[V] + x[K] * since_ul + x[O]), score_before = x[SHIFT_SCORE];
     surprised(x, update(x, since_ul, 1.0, residual_ul, short_var + returning, GATE_Z), score_before);
 }

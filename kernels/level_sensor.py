@@ -1,11 +1,15 @@
 """What a level sensor says of the stroke: blocks of readings, their noise, and sensors that stand still or jump.
 
-A reading is z = V + o + noise. Readings are averaged over a block of 1/BLOCKS_A_RESERVOIR of the reservoir, and a block is
+A reading is z = V + o + noise, where o walks: sensors drift over days. Readings are averaged over a block of 1/BLOCKS_A_RESERVOIR of the reservoir, and a block is
 one update with H = [1, mean volume counted since the readings, 1]. What is informative is the slope: the offset o has a
 wide prior. The noise of a block is learned from D1, D2 = the mean squared differences of blocks one and two apart (less the
 volume counted between, clipped at 3 sd): rho = D2/D1 - 1 is the lag-one correlation, and the variance used is
 D1/2 (1 + rho)/(1 - rho)^2, that of uncorrelated noise with the same information. While blocks are correlated they are made
-twice as long, up to MAX_BLOCK_SCALE. A reading that stands still while three of its quanta are counted is stuck and no
+twice as long, up to MAX_BLOCK_SCALE. What is slower is drift: second differences of means over 1/WIDES_A_RESERVOIR of the
+reservoir know no slope, and what the noise of blocks doesn't explain of their mean square is the sensor's wander W. A share
+WALK_SHARE of it is taken as a walk of o, which limits what a whole reservoir can teach, the rest as noise of wide blocks,
+which comes back. Until W was seen the walk goes by the clock (DRIFT_DAY_SD), since a slow pump's sensor drifts as fast as
+another's. A step of the stroke is looked for by kernels.shift. A reading that stands still while three of its quanta are counted is stuck and no
 longer used. What the level says of k is withheld (RES_SURPRISE is NaN) until it is sure.
 """
 
@@ -247,7 +251,8 @@ def close_block(x: NDArray[np.float64]) -> None:
         return
     wander = _wander(x, short_var, run_ul)
     _walk_offset(x, wander, run_ul, elapsed_us)
-    returning = (1.0 - WALK_SHARE) * wander / 6.0 * (x[st.RESERVOIR_ML] * 1000.0) / (WIDES_A_RESERVOIR * run_ul)
+    wide_ul = x[st.RESERVOIR_ML] * 1000.0 / WIDES_A_RESERVOIR
+    returning = (1.0 - WALK_SHARE) * wander / 6.0 * wide_ul / run_ul
     residual_ul = mean_ul - (x[st.RES_V_UL] + x[st.RES_K] * since_ul + x[st.RES_O_UL])
     score_before = x[st.RES_SHIFT_SCORE]
     z = update(x, since_ul, 1.0, residual_ul, short_var + returning, GATE_Z)

@@ -7,7 +7,7 @@ measured beside a counter, and from what was drawn out at a fill. e = sensed / p
 programmed volume into counted volume; delivered / programmed = e k. Forecasts are in kernels.emptying.
 
 Recurrence for a counted volume u: V -= k u; Var V += u^2 Var k - 2 u Cov(V, k); Cov(V, k) -= u Var k; k walks by WALK_SD a
-reservoir, never beyond its prior. Measurements with H = [1, h_k, h_o] are scalar Kalman updates, softened beyond HUBER_Z
+reservoir, never beyond its prior; a step of k is found by kernels.shift. o walks as the sensor drifts. Measurements with H = [1, h_k, h_o] are scalar Kalman updates, softened beyond HUBER_Z
 and refused beyond a gate.
 
 Scale-free: every sd is a share of the reservoir or learned, so that microlitres and hundreds of litres behave alike.

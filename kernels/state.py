@@ -105,7 +105,7 @@ RES_WIDE1_UL: Final = 245  # uL, last wide block's mean, carried to the last blo
 RES_WIDE2_UL: Final = 246  # uL, the one before
 RES_BLOCK_US: Final = 247  # us, when the last level block was closed; NaN = unknown
 RES_WIDES: Final = 248  # 1, second differences learned from
-RES_WANDER: Final = 249  # uL^2, mean squared second difference of wide blocks, less what the noise of blocks explains
+RES_WANDER: Final = 249  # uL^2, mean squared bend of wide blocks, less what their noise explains
 RES_SHIFT_V: Final = 250  # uL, error of V if k had grown by 1 when the test began
 RES_SHIFT_K: Final = 251  # 1, error of k in that case
 RES_SHIFT_O: Final = 252  # uL, error of the offset in that case

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kernels import reservoir
+from kernels import reservoir, shift, stroke
 from kernels import state as st
 from tests.naive_reservoir import NAN, TruePump, Twin
 
@@ -104,6 +104,81 @@ def test_an_abrupt_change_is_followed_within_days(ratio: float) -> None:
     assert abs(pump.estimate[0] - ratio) < abs(1.0 - ratio) / 2.0
     pump.run(20.0, 0.1, every_h=1.0)
     assert pump.estimate[0] == pytest.approx(ratio, abs=0.05)
+
+
+def _by_the_clock(pump: TruePump, days: float, ml_day: float, every_h: float = 1.0) -> None:
+    """Run with time stamps, as the fold does: until a sensor's drift was seen it is reckoned with by time."""
+    for _ in range(round(days * 24.0 / every_h)):
+        now_us = pump.x[st.T_US]
+        pump.x[st.T_US] = (0.0 if math.isnan(now_us) else now_us) + every_h * 3600e6
+        pump.run(every_h / 24.0, ml_day, every_h=every_h)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_growth_of_the_stroke_on_a_drifting_sensor_is_told_in_days(seed: int) -> None:
+    """A stroke that grows to 1.24 when a third is used (early_empty) is known in five days, a week before the pump is dry."""
+    pump = TruePump(seed=seed, noise_ml=0.05, correlation=math.exp(-1.0 / 360.0))
+    _by_the_clock(pump, 12.0, 0.55)
+    assert pump.dry_before_alarm < 0.2
+    pump.ratio = 1.24
+    _by_the_clock(pump, 5.0, 0.55)
+    assert pump.dry_before_alarm > 0.5
+    assert pump.left_ml > 9.0
+    _by_the_clock(pump, 4.0, 0.55)
+    assert pump.estimate[0] == pytest.approx(1.24, abs=0.06)
+
+
+@pytest.mark.parametrize("days", [1.0, 4.0, 15.0, 40.0])
+def test_a_sensor_that_drifts_over_days_is_no_stroke(days: float) -> None:
+    """Errors of 0.05 mL that last for days: the interval covers the truth, and no refill or week makes k jump to an alert."""
+    covered = judged = 0
+    for seed in range(12):
+        pump = TruePump(ratio=1.05, seed=seed, noise_ml=0.05, correlation=math.exp(-1.0 / (24.0 * days)))
+        for _ in range(3):
+            for _ in range(25):
+                _by_the_clock(pump, 1.0, 0.55)
+                mean, low, high = pump.estimate
+                assert mean < 20.0 / 18.0  # from there it is dry before its own alarm
+                covered += low <= 1.05 <= high
+                judged += 1
+            removed_ml = pump.left_ml + pump.rng.normal(0.0, 0.1)
+            reservoir.filled(pump.x, removed_ml, 20.0, 20.0)
+            pump.left_ml = 20.0 + pump.rng.normal(0.0, 0.1)
+    assert covered / judged > 0.93
+
+
+def test_a_slow_pump_does_not_take_drift_by_the_clock_for_a_stroke() -> None:
+    """200 days a reservoir: 0.05 mL of drift is a day's delivery; before drift was seen it is reckoned with by time."""
+    for seed in range(12):
+        pump = TruePump(seed=seed, noise_ml=0.05, correlation=math.exp(-4.0 / 360.0))
+        for _ in range(60):
+            _by_the_clock(pump, 1.0, 0.09, every_h=4.0)
+            assert 0.9 < pump.estimate[0] < 1.08
+
+
+def test_the_signature_of_a_step_is_what_the_filter_gets_wrong() -> None:
+    """Two filters, one of which sees a step of k: their estimates differ by step x (signature - what truly changed)."""
+    calm, stepped = TruePump().x, TruePump().x
+    for x in (calm, stepped):
+        shift.begin_shift(x)
+    step, gone_ul = 0.01, 0.0
+    for number in range(50):
+        for x in (calm, stepped):
+            stroke.count(x, 40.0)
+            x[st.RES_SHIFT_V] -= 40.0 * x[st.RES_SHIFT_K]
+        gone_ul += 40.0 * step
+        residual = (
+            math.sin(number) * 20.0 - calm[st.RES_V_UL] - calm[st.RES_O_UL] + 20_000.0 - 40.0 * (number + 1)
+        )
+        stroke.update(calm, 0.0, 1.0, residual, 1e4, math.inf)
+        seen_ul = math.sin(number) * 20.0 + 20_000.0 - 40.0 * (number + 1) - gone_ul
+        stroke.update(stepped, 0.0, 1.0, seen_ul - stepped[st.RES_V_UL] - stepped[st.RES_O_UL], 1e4, math.inf)
+    wrong_v = -gone_ul - (stepped[st.RES_V_UL] - calm[st.RES_V_UL])
+    wrong_k = step - (stepped[st.RES_K] - calm[st.RES_K])
+    assert wrong_v == pytest.approx(step * calm[st.RES_SHIFT_V], rel=1e-9)
+    assert wrong_k == pytest.approx(step * calm[st.RES_SHIFT_K], rel=1e-9)
+    won = stepped[st.RES_SHIFT_SCORE] - calm[st.RES_SHIFT_SCORE]
+    assert won == pytest.approx(step * calm[st.RES_SHIFT_INFO], rel=1e-9)
 
 
 def test_a_stuck_sensor_is_not_believed_for_ever() -> None:
