@@ -33,7 +33,7 @@ from bench.report import Line
 from processors.transport import Poll
 from thecaflow.settings import Settings
 from thecaflow.topics import create_topics
-from thecaflow.worker_app import TransportOptions, add_agent, make_app
+from thecaflow.worker_app import TransportOptions, add_agent, make_app, quiet_collector
 
 MESSAGE = bytes(180)
 BATCH_MESSAGES = 1000
@@ -77,7 +77,8 @@ class FromStart:
 
 
 async def ours(settings: Settings, count: Count) -> None:
-    """Our transport under an agent that acknowledges each poll."""
+    """Our transport, as the worker sets it up, under an agent that acknowledges each poll."""
+    quiet_collector()
     done = asyncio.Event()
 
     async def take(poll: Poll) -> bool:

@@ -104,11 +104,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
     ) -> dict[TP, list[Any]]:
-        """Fetch as Faust does, and pack each partition's records into one Poll."""
-        fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        # No await from here on: a seek, which runs in this thread too, comes wholly before or wholly after.
+        """Fetch as Faust does, each partition's records packed into one Poll; what other partitions have comes along.
+
+        `max_records` bounds a poll of one partition. One visit to this thread brings a poll of every partition that has
+        something, since the visit costs as much as two hundred messages.
+        """
+        polls = self._pack(await super()._fetch_records(consumer, active_partitions, timeout, max_records))
+        others = active_partitions - polls.keys()
+        while polls and others:
+            more = self._pack(await super()._fetch_records(consumer, others, 0, max_records))
+            if not more:
+                break
+            polls |= more
+            others -= more.keys()
+        return polls
+
+    def _pack(self, fetched: Mapping[TP, list[Record]]) -> dict[TP, list[Any]]:
+        """Stamp what was just fetched. No await since: a seek, which runs in this thread too, comes before or after it."""
+        highwater = self._ensure_consumer().highwater
         return {
-            tp: [Poll(tp.partition, self._epochs.get(tp, 0), records, consumer.highwater(tp) or 0)]
+            tp: [Poll(tp.partition, self._epochs.get(tp, 0), records, highwater(tp) or 0)]
             for tp, records in fetched.items()
             if records
         }

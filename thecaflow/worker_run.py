@@ -35,7 +35,7 @@ from processors.transport import Consumer, partitions_of
 from processors.worker_http import WorkerHttp
 from storage.pool import Database, connect
 from thecaflow.settings import Settings
-from thecaflow.worker_app import TransportOptions, add_agent, make_app
+from thecaflow.worker_app import TransportOptions, add_agent, make_app, quiet_collector
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ def run_worker(
     """
     # Not a loop factory: Faust's consumer thread makes its own loop, and the policy makes that a quick one too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    quiet_collector()
     with tempfile.TemporaryDirectory(prefix="thecaflow-worker-") as folder:
         return asyncio.run(_Worker(settings, options, make_fold, warm).run(Path(folder) / "faust"))
 

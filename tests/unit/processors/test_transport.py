@@ -11,25 +11,37 @@ from faust.types import TP
 from processors.transport import Consumer, ConsumerThread, Poll, _Unread
 from thecaflow.worker_app import NoRestart, TransportOptions, make_app
 
-LOG = TopicPartition("t", 0)
+LOG, OTHER, EMPTY = (TopicPartition("t", number) for number in range(3))
 
 
 class Broker:
-    """What the thread asks of aiokafka's consumer."""
+    """What the thread asks of aiokafka's consumer: a log of ten records and one of four, the third is empty."""
 
     def __init__(self) -> None:
-        self.position = 0
-        self.seeks: list[tuple[TopicPartition, int]] = []
+        self.positions = {LOG: 0, OTHER: 0, EMPTY: 0}
+        self.ends = {LOG: 10, OTHER: 4, EMPTY: 0}
+        self.visits = 0
 
     def assignment(self) -> set[TopicPartition]:
-        return {LOG}
+        return set(self.positions)
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
-        self.seeks.append((tp, offset))
-        self.position = offset
+        self.positions[tp] = offset
 
     def highwater(self, tp: TopicPartition) -> int:
-        return 100
+        return self.ends[tp]
+
+    def fetch(self, active: set[TopicPartition], most: int) -> dict[TopicPartition, list]:
+        """As aiokafka does: one partition after the other until `most` records are together."""
+        self.visits += 1
+        fetched = {}
+        for tp in sorted(active):
+            first = self.positions[tp]
+            last = min(self.ends[tp], first + most)
+            if last > first and most:
+                fetched[tp] = [SimpleNamespace(offset=offset) for offset in range(first, last)]
+                self.positions[tp], most = last, most - (last - first)
+        return fetched
 
 
 @pytest.fixture
@@ -44,40 +56,61 @@ def thread(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> ConsumerThread:
     made._consumer = broker
     made._epochs = {}
 
-    async def fetch(self: ConsumerThread, consumer: Broker, active: object, *limits: object) -> dict:
-        first = consumer.position
-        consumer.position += 3
-        return {
-            LOG: [SimpleNamespace(offset=first + n) for n in range(3)],
-            TopicPartition("t", 1): [],
-        }
+    async def fetch(
+        self: ConsumerThread, consumer: Broker, active: set[TopicPartition], wait_s: float, most: int
+    ) -> dict:
+        return consumer.fetch(active, most)
 
     monkeypatch.setattr(ConsumerThread.__base__, "_fetch_records", fetch)
     return made
 
 
+async def poll_once(
+    thread: ConsumerThread, broker: Broker, most: int = 500
+) -> dict[TopicPartition, list[Poll]]:
+    return await thread._fetch_records(broker, {LOG, OTHER, EMPTY}, 1.0, most)
+
+
 async def test_a_poll_is_one_message_a_partition(thread: ConsumerThread, broker: Broker):
     """All records of a partition travel together; a partition without records brings nothing."""
-    fetched = await thread._fetch_records(broker, {LOG}, 1.0, 500)
-    [(tp, [poll])] = fetched.items()
-    assert tp == LOG
-    assert [record.offset for record in poll.records] == [0, 1, 2]
-    assert (poll.partition, poll.epoch, poll.end_offset) == (0, 0, 100)
+    fetched = await poll_once(thread, broker)
+    assert {tp: len(polls) for tp, polls in fetched.items()} == {LOG: 1, OTHER: 1}
+    [poll] = fetched[LOG]
+    assert [record.offset for record in poll.records] == list(range(10))
+    assert (poll.partition, poll.epoch, poll.end_offset) == (0, 0, 10)
+
+
+async def test_the_bound_of_records_is_each_partitions_and_one_visit_brings_all(
+    thread: ConsumerThread, broker: Broker
+):
+    """A full partition does not keep the others waiting for the next visit, and no poll grows beyond the bound."""
+    fetched = await poll_once(thread, broker, most=4)
+    assert {tp: [r.offset for r in poll.records] for tp, [poll] in fetched.items()} == {
+        LOG: [0, 1, 2, 3],
+        OTHER: [0, 1, 2, 3],
+    }
+    assert {
+        tp: [r.offset for r in poll.records] for tp, [poll] in (await poll_once(thread, broker, 4)).items()
+    } == {LOG: [4, 5, 6, 7]}
+    assert len((await poll_once(thread, broker, 4))[LOG][0].records) == 2
+    before = broker.visits
+    assert await poll_once(thread, broker, 4) == {}
+    assert broker.visits == before + 1, "nothing there: asked once, not once a partition"
 
 
 async def test_each_seek_begins_an_epoch_that_later_polls_carry(thread: ConsumerThread, broker: Broker):
     """A poll fetched before a seek can be told from one fetched after it."""
-    before = (await thread._fetch_records(broker, {LOG}))[LOG][0]
-    assert await thread.seek_epoch({LOG: 50}) == {LOG: 1}
-    after = (await thread._fetch_records(broker, {LOG}))[LOG][0]
+    before = (await poll_once(thread, broker, 3))[LOG][0]
+    assert await thread.seek_epoch({LOG: 5}) == {LOG: 1}
+    after = (await poll_once(thread, broker, 3))[LOG][0]
     assert (before.epoch, after.epoch) == (0, 1)
-    assert after.records[0].offset == 50
+    assert after.records[0].offset == 5
 
 
 async def test_a_partition_that_is_not_assigned_is_not_sought(thread: ConsumerThread, broker: Broker):
     """It went to another worker meanwhile; aiokafka would raise."""
     assert await thread.seek_epoch({TopicPartition("t", 9): 50}) == {}
-    assert broker.seeks == []
+    assert broker.positions == {LOG: 0, OTHER: 0, EMPTY: 0}
 
 
 def test_faust_sees_no_gap_and_no_repetition_between_polls():
