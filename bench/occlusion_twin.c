@@ -11,11 +11,12 @@ enum {
     LEVEL = 128, READY, ONSET_US, SLOPE, BASE, SCORE, LIMIT_US, COMPLIANCE, TOP, THRESHOLD, LAST_US, LAST, LAST_LOW,
     QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
     ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
-    OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, RING_MAX = 184, RING_MEAN = 196,
+    OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, PART_MIN = 183, RING_MAX = 184, RING_MEAN = 196,
     RING = 12, PROFILE = 10
 };
 static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
-    SHAPE = 0.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, CLEAR_SHARE = 0.25,
+    SHAPE = 0.5, EVEN_KNOWN = 0.2, EVEN_YOUNG = 0.4, FOLLOW = 0.5, YOUNG_RAMP = 12.0, EVEN_RING = 0.6, BEYOND_BASE = 1.8,
+    YOUNG_DAYS = 1.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, CLEAR_SHARE = 0.25,
     STUCK_ROWS = 8.0;
 static const double K_OF_N[] = {12.2, 9.91, 8.69, 7.91, 7.37, 6.96, 6.68};
 
@@ -35,6 +36,8 @@ static double median(const double *a, int n) {
     return NAN;
 }
 
+static inline double span_us(const double *x) { return x[RING_N] * x[PART_ROWS] * x[PERIOD_US]; }
+
 static void envelope(double *x) {
     int n = (int)x[RING_N], at = 0;
     double first = -INFINITY, second = -INFINITY, total = 0.0, squares = 0.0;
@@ -51,7 +54,8 @@ static void envelope(double *x) {
     }
     double base = median(x + RING_MEAN, n), top = second;
     double threshold = mean + K_OF_N[(n < 6 ? 6 : n) - 6] * sqrt(squares / (n - 1));
-    if (n * x[PART_ROWS] * x[PERIOD_US] >= DAY_US) threshold = min2(threshold, top + MARGIN_MOST * (top - base));
+    double span = span_us(x);
+    if (span >= DAY_US) threshold = min2(threshold, top + MARGIN_MOST * (1.0 + 0.5 * DAY_US / span) * (top - base));
     threshold = max2(max2(threshold, top + MARGIN * (top - base)), top + ROUNDING * fabs(base));
     if (x[QUANTUM] < INFINITY) threshold = max2(threshold, top + QUANTA * x[QUANTUM]);
     x[BASE] = base; x[TOP] = top; x[THRESHOLD] = threshold;
@@ -60,51 +64,8 @@ static void envelope(double *x) {
 static void drop_part(double *x) {
     x[PART_N] = x[PART_SUM] = x[PART_ROUGH] = x[PART_FLOW] = 0.0;
     x[PART_MAX] = -INFINITY;
+    x[PART_MIN] = INFINITY;
     x[PART_INLET] = NAN;
-}
-
-static void follow_down(double *x, int n, double mean) {
-    if (x[READY] == 0.0 || x[PART_ROWS] * x[PERIOD_US] < DAY_US) return;
-    double lowest = x[RING_MEAN];
-    for (int i = 0; i < n; i++) lowest = min2(lowest, x[RING_MEAN + i]);
-    if (x[PART_MAX] < lowest - (x[TOP] - x[BASE])) {
-        double shift = x[BASE] - mean;
-        for (int i = 0; i < n; i++) { x[RING_MAX + i] -= shift; x[RING_MEAN + i] -= shift; }
-    }
-}
-
-static void close_part(double *x) {
-    double rows = x[PART_N];
-    int n = (int)x[RING_N];
-    follow_down(x, n, x[PART_SUM] / rows);
-    if (n == RING) {
-        for (int i = 0; i < RING - 1; i++) { x[RING_MAX + i] = x[RING_MAX + i + 1]; x[RING_MEAN + i] = x[RING_MEAN + i + 1]; }
-        n--;
-    }
-    x[RING_MAX + n] = x[PART_MAX];
-    x[RING_MEAN + n] = x[PART_SUM] / rows;
-    n++;
-    if (n == RING) {
-        x[READY] = 1.0;
-        if (x[PART_ROWS] * x[PERIOD_US] < DAY_US) {
-            for (int i = 0; i < RING / 2; i++) {
-                x[RING_MAX + i] = max2(x[RING_MAX + 2 * i], x[RING_MAX + 2 * i + 1]);
-                x[RING_MEAN + i] = 0.5 * (x[RING_MEAN + 2 * i] + x[RING_MEAN + 2 * i + 1]);
-            }
-            n = RING / 2;
-            x[PART_ROWS] *= 2.0;
-        }
-    }
-    x[RING_N] = n;
-    double rough = x[PART_ROUGH] / rows, reference = x[ROUGH_REF];
-    if (reference == 0.0) x[ROUGH_REF] = rough;
-    else x[ROUGH_REF] += 0.25 * (min2(rough, 4.0 * reference) - reference);
-    double flow = x[PART_FLOW], seen = x[FLOW_TOP];
-    x[FLOW_TOP] = flow > seen ? seen + 0.5 * (flow - seen) : max2(flow, 0.9 * seen);
-    double inlet = x[PART_INLET], inlet_top = x[INLET_TOP];
-    if (!isnan(inlet)) x[INLET_TOP] = isnan(inlet_top) ? inlet : inlet_top + 0.125 * (inlet - inlet_top);
-    drop_part(x);
-    if (n >= RING / 2) envelope(x);
 }
 
 static void profile_add(double *x, double t_us, double low, double before, double top) {
@@ -134,7 +95,7 @@ static void profile_close(double *x) {
     x[ONSET_US] = x[SLOPE] = x[LIMIT_US] = x[COMPLIANCE] = NAN;
 }
 
-static double jumps(const double *x, double low) {
+static double jumps(const double *x, double low, double *largest) {
     int n = (int)x[OUT_N], wide = x[OUT_STRIDE] > 1.0, at = -2, width = 1;
     double first = 0.0, falls = 0.0, before = 0.0, second = 0.0;
     for (int i = 0; i <= n; i++) {
@@ -148,7 +109,80 @@ static double jumps(const double *x, double low) {
         double rise = (i == n ? low : x[OUT + i + 1]) - x[OUT + i];
         if (!(at <= i && i < at + width)) second = max2(second, rise);
     }
+    *largest = first;
     return first + second + falls;
+}
+
+static double swapped(const double *x, double mean) {
+    if (x[READY] == 0.0 || x[PART_ROWS] * x[PERIOD_US] < DAY_US) return 0.0;
+    double lowest = x[RING_MEAN];
+    for (int i = 0; i < (int)x[RING_N]; i++) lowest = min2(lowest, x[RING_MEAN + i]);
+    if (x[PART_MAX] < lowest - (x[TOP] - x[BASE])) return mean - x[BASE];
+    if (x[PART_MIN] > x[TOP] && x[OUT_ROWS] >= x[PART_N]) {
+        double jump;
+        jumps(x, x[LAST_LOW], &jump);
+        if (jump > 0.5 * (mean - x[OUT])) return mean - x[BASE];
+    }
+    return 0.0;
+}
+
+static int straight(const double *x) {
+    int n = (int)x[RING_N];
+    double first = 0.0, second = 0.0, falls = 0.0, spread = 0.0;
+    for (int i = 0; i < n; i++) {
+        spread += x[RING_MAX + i] - x[RING_MEAN + i];
+        if (i == 0) continue;
+        double rise = x[RING_MEAN + i] - x[RING_MEAN + i - 1];
+        falls -= min2(rise, 0.0);
+        if (rise > first) { second = first; first = rise; }
+        else if (rise > second) second = rise;
+    }
+    double start = x[RING_MEAN], whole = x[RING_MEAN + n - 1] - start, rest = whole - first - second - falls;
+    return rest > max2(max2(YOUNG_RAMP * spread / n, EVEN_RING * whole), BEYOND_BASE * fabs(start));
+}
+
+static void close_part(double *x) {
+    double rows = x[PART_N];
+    int n = (int)x[RING_N];
+    double mean = x[PART_SUM] / rows, largest = x[PART_MAX], shift = swapped(x, mean);
+    if (shift != 0.0) {
+        for (int i = 0; i < n; i++) { x[RING_MAX + i] += shift; x[RING_MEAN + i] += shift; }
+        profile_close(x);
+    } else if (x[READY] == 1.0 && span_us(x) >= DAY_US) {
+        double most = x[RING_MEAN], share = min2(x[PART_ROWS] * x[PERIOD_US] / DAY_US, 1.0);
+        for (int i = 0; i < n; i++) most = max2(most, x[RING_MEAN + i]);
+        double follow = FOLLOW * share * (x[TOP] - x[BASE]);
+        mean = min2(mean, most + follow);
+        largest = min2(largest, x[TOP] + follow);
+    }
+    if (n == RING) {
+        for (int i = 0; i < RING - 1; i++) { x[RING_MAX + i] = x[RING_MAX + i + 1]; x[RING_MEAN + i] = x[RING_MEAN + i + 1]; }
+        n--;
+    }
+    x[RING_MAX + n] = largest;
+    x[RING_MEAN + n] = mean;
+    n++;
+    if (n == RING) {
+        x[READY] = 1.0;
+        if (x[PART_ROWS] * x[PERIOD_US] < DAY_US) {
+            for (int i = 0; i < RING / 2; i++) {
+                x[RING_MAX + i] = max2(x[RING_MAX + 2 * i], x[RING_MAX + 2 * i + 1]);
+                x[RING_MEAN + i] = 0.5 * (x[RING_MEAN + 2 * i] + x[RING_MEAN + 2 * i + 1]);
+            }
+            n = RING / 2;
+            x[PART_ROWS] *= 2.0;
+        }
+    }
+    x[RING_N] = n;
+    double rough = x[PART_ROUGH] / rows, reference = x[ROUGH_REF];
+    if (reference == 0.0) x[ROUGH_REF] = rough;
+    else x[ROUGH_REF] += 0.25 * (min2(rough, 4.0 * reference) - reference);
+    double flow = x[PART_FLOW], seen = x[FLOW_TOP];
+    x[FLOW_TOP] = flow > seen ? seen + 0.5 * (flow - seen) : max2(flow, 0.9 * seen);
+    double inlet = x[PART_INLET], inlet_top = x[INLET_TOP];
+    if (!isnan(inlet)) x[INLET_TOP] = isnan(inlet_top) ? inlet : inlet_top + 0.125 * (inlet - inlet_top);
+    drop_part(x);
+    if (n >= RING / 2) envelope(x);
 }
 
 static void evidence(double *x, double t_us, double low, double flow) {
@@ -217,15 +251,43 @@ static int sensed_lost(double *x, double programmed, double sensed) {
 }
 
 static double condition(double *x, double low, double allow, int lost) {
-    double base = x[BASE], top = x[TOP] + allow, threshold = x[THRESHOLD] + allow;
-    x[SCORE] = (low - jumps(x, low) - top) / (threshold - top);
+    double base = x[BASE], top = x[TOP] + allow, threshold = x[THRESHOLD] + allow, largest;
+    double jumped = jumps(x, low, &largest), rise = low - x[OUT];
+    x[SCORE] = (low - jumped - top) / (threshold - top);
     if (low <= threshold) return 0.0;
-    if (x[SCORE] > SHAPE) return HOLD_ROWS;
+    int known = span_us(x) >= YOUNG_DAYS * DAY_US;
+    if (x[SCORE] > SHAPE && rise - jumped > (known ? EVEN_KNOWN : EVEN_YOUNG) * rise) return HOLD_ROWS;
     double quantum = x[QUANTUM], reference = x[ROUGH_REF];
     int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
-    double flat = x[PART_ROWS] * x[PERIOD_US] >= DAY_US ? FLAT_KNOWN : FLAT_YOUNG;
+    if (!known && !smooth && !lost) return 0.0;
+    double flat = known ? FLAT_KNOWN : FLAT_YOUNG;
     if (smooth || lost) flat *= LOST_SHARE;
     return low - base > flat * (threshold - base) ? 1.0 : 0.0;
+}
+
+/* Enter a healthy row; 1 if the period that it fills ends a straight rise through a young ring. */
+static int learn(double *x, double low, double step, double inlet) {
+    x[PART_N] += 1.0;
+    x[PART_SUM] += low;
+    x[PART_MAX] = max2(x[PART_MAX], low);
+    x[PART_MIN] = min2(x[PART_MIN], low);
+    x[PART_ROUGH] += step * step;
+    if (fabs(inlet) < INFINITY && !(x[PART_INLET] > inlet)) x[PART_INLET] = inlet;
+    if (x[PART_N] < x[PART_ROWS]) return 0;
+    close_part(x);
+    return x[READY] == 1.0 && span_us(x) < YOUNG_DAYS * DAY_US && straight(x);
+}
+
+static void blame_youth(double *x, double t_us, double low, double flow) {
+    int n = (int)x[RING_N];
+    double start = x[RING_MEAN];
+    for (int i = 1; i < n; i++) { x[RING_MAX + i] -= x[RING_MEAN + i] - start; x[RING_MEAN + i] = start; }
+    envelope(x);
+    x[OUT] = start;
+    x[OUT_N] = x[OUT_ROWS] = 1.0;
+    x[OUT_US] = t_us - n * x[PART_ROWS] * x[PERIOD_US];
+    x[PEAK] = low - start;
+    evidence(x, t_us, low, flow);
 }
 
 static int recovered(double *x, double high) {
@@ -276,13 +338,8 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
         if (level == 2) { x[HOLD] = 0.0; x[PEAK] = low - x[BASE]; drop_part(x); }
     } else {
         x[HOLD] = 0.0;
-        level = 0;
-        x[PART_N] += 1.0;
-        x[PART_SUM] += low;
-        x[PART_MAX] = max2(x[PART_MAX], low);
-        x[PART_ROUGH] += step * step;
-        if (fabs(inlet) < INFINITY && !(x[PART_INLET] > inlet)) x[PART_INLET] = inlet;
-        if (x[PART_N] >= x[PART_ROWS]) close_part(x);
+        level = learn(x, low, step, inlet) ? 2 : 0;
+        if (level == 2) blame_youth(x, t_us, low, flow);
     }
     x[LEVEL] = level;
     return level;

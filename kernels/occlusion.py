@@ -62,9 +62,18 @@ MARGIN_MOST: Final = (
 QUANTA: Final = 2.5  # the same in quanta of the reading
 ROUNDING: Final = 1e-6  # the same as a share of the baseline: far above rounding, far below any gauge
 SHAPE: Final = 0.5  # where the pressure without its jumps must stand between top and threshold
+EVEN_KNOWN: Final = 0.2  # share of the whole rise that must be no jump either
+EVEN_YOUNG: Final = 0.4
 FLAT_KNOWN: Final = 4.0
 FLAT_YOUNG: Final = 16.0
 LOST_SHARE: Final = 0.25  # of FLAT_*, and of the healthy roughness below which it counts as lost
+FOLLOW: Final = 0.5  # of top - base: how far a day may lie above what is known and still be learned
+YOUNG_DAYS: Final = (
+    1.5  # days in the ring below which it is young: a night, a morning or a rising may be news to it
+)
+YOUNG_RAMP: Final = 12.0  # of a period's usual (maximum - mean): what a young ring's straight rise must pass
+EVEN_RING: Final = 0.6  # of its whole rise
+BEYOND_BASE: Final = 1.8  # of the pressure that it began at: the first morning's rhythm is no block
 HOLD_ROWS: Final = 2.0  # rows for which a condition must stand, beside the two in f
 CLEAR_SHARE: Final = 0.25  # of the peak: a fall below it ends a condition too
 STUCK_ROWS: Final = 8.0  # equal readings beyond twice the habit: the sensor is stuck
@@ -93,7 +102,7 @@ def reset(x: NDArray[np.float64]) -> None:
         x[slot] = np.nan
     x[st.OCC_QUANTUM_KPA] = np.inf
     x[st.OCC_PART_ROWS] = FIRST_ROWS
-    x[st.OCC_PART_MAX_KPA] = -np.inf
+    x[st.OCC_PART_MAX_KPA], x[st.OCC_PART_MIN_KPA] = -np.inf, np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -110,6 +119,12 @@ def _median(x: NDArray[np.float64], start: int, n: int) -> float:
         if below <= wanted < below + equal:
             return float(x[start + i])
     return np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _span_us(x: NDArray[np.float64]) -> float:
+    """Time that the ring covers (us)."""
+    return float(x[st.OCC_RING_N] * x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -134,8 +149,9 @@ def _envelope(x: NDArray[np.float64]) -> None:
     base = _median(x, st.OCC_RING_MEAN, n)
     top = second
     threshold = mean + K_OF_N[max(n, 6) - 6] * math.sqrt(squares / (n - 1))
-    if n * x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] >= DAY_US:
-        threshold = min(threshold, top + MARGIN_MOST * (top - base))
+    span_us = _span_us(x)
+    if span_us >= DAY_US:
+        threshold = min(threshold, top + MARGIN_MOST * (1.0 + 0.5 * DAY_US / span_us) * (top - base))
     threshold = max(threshold, top + MARGIN * (top - base), top + ROUNDING * abs(base))
     if x[st.OCC_QUANTUM_KPA] < np.inf:
         threshold = max(threshold, top + QUANTA * x[st.OCC_QUANTUM_KPA])
@@ -146,64 +162,8 @@ def _envelope(x: NDArray[np.float64]) -> None:
 def _drop_part(x: NDArray[np.float64]) -> None:
     """Start the open period anew."""
     x[st.OCC_PART_N] = x[st.OCC_PART_SUM_KPA] = x[st.OCC_PART_ROUGH_KPA2] = x[st.OCC_PART_FLOW_UL_H] = 0.0
-    x[st.OCC_PART_MAX_KPA] = -np.inf
+    x[st.OCC_PART_MAX_KPA], x[st.OCC_PART_MIN_KPA] = -np.inf, np.inf
     x[st.OCC_PART_INLET_KPA] = np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _follow_down(x: NDArray[np.float64], n: int, mean_kpa: float) -> None:
-    """Move the ring to a day that lies below all it knows: a swapped sensor, or the envelope would be deaf for weeks."""
-    if x[st.OCC_READY] == 0.0 or x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
-        return
-    lowest = x[st.OCC_RING_MEAN]
-    for i in range(n):
-        lowest = min(lowest, x[st.OCC_RING_MEAN + i])
-    if x[st.OCC_PART_MAX_KPA] < lowest - (x[st.OCC_TOP_KPA] - x[st.OCC_BASE_KPA]):
-        shift = x[st.OCC_BASE_KPA] - mean_kpa
-        for i in range(n):
-            x[st.OCC_RING_MAX + i] -= shift
-            x[st.OCC_RING_MEAN + i] -= shift
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _close_part(x: NDArray[np.float64]) -> None:
-    """Move the open period into the ring; merge neighbours and double the period while it is shorter than a day."""
-    rows = x[st.OCC_PART_N]
-    n = int(x[st.OCC_RING_N])
-    _follow_down(x, n, x[st.OCC_PART_SUM_KPA] / rows)
-    if n == RING:
-        for i in range(RING - 1):
-            x[st.OCC_RING_MAX + i] = x[st.OCC_RING_MAX + i + 1]
-            x[st.OCC_RING_MEAN + i] = x[st.OCC_RING_MEAN + i + 1]
-        n -= 1
-    x[st.OCC_RING_MAX + n] = x[st.OCC_PART_MAX_KPA]
-    x[st.OCC_RING_MEAN + n] = x[st.OCC_PART_SUM_KPA] / rows
-    n += 1
-    if n == RING:
-        x[st.OCC_READY] = 1.0
-        if x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
-            for i in range(RING // 2):
-                left, right = st.OCC_RING_MAX + 2 * i, st.OCC_RING_MEAN + 2 * i
-                x[st.OCC_RING_MAX + i] = max(x[left], x[left + 1])
-                x[st.OCC_RING_MEAN + i] = 0.5 * (x[right] + x[right + 1])
-            n = RING // 2
-            x[st.OCC_PART_ROWS] *= 2.0
-    x[st.OCC_RING_N] = n
-
-    rough = x[st.OCC_PART_ROUGH_KPA2] / rows
-    reference = x[st.OCC_ROUGH_REF_KPA2]
-    if reference == 0.0:
-        x[st.OCC_ROUGH_REF_KPA2] = rough
-    else:
-        x[st.OCC_ROUGH_REF_KPA2] += 0.25 * (min(rough, 4.0 * reference) - reference)
-    flow, seen = x[st.OCC_PART_FLOW_UL_H], x[st.OCC_FLOW_TOP_UL_H]
-    x[st.OCC_FLOW_TOP_UL_H] = seen + 0.5 * (flow - seen) if flow > seen else max(flow, 0.9 * seen)
-    inlet, inlet_top = x[st.OCC_PART_INLET_KPA], x[st.OCC_INLET_TOP_KPA]
-    if not np.isnan(inlet):
-        x[st.OCC_INLET_TOP_KPA] = inlet if np.isnan(inlet_top) else inlet_top + 0.125 * (inlet - inlet_top)
-    _drop_part(x)
-    if n >= RING // 2:
-        _envelope(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -239,8 +199,8 @@ def _profile_close(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _jumps(x: NDArray[np.float64], low_kpa: float) -> float:
-    """Sum of the excursion's two largest jumps and of all its falls (kPa): what a ramp has not.
+def _jumps(x: NDArray[np.float64], low_kpa: float) -> tuple[float, float]:
+    """The excursion's largest jump, and the sum of its two largest and of all its falls (kPa): what a ramp has not.
 
     The path is the profile and then the present pressure, which may have left the open entry's mean far behind. A jump
     inside an entry that averages rows shows in two neighbouring differences, so the first one may then take two.
@@ -262,7 +222,103 @@ def _jumps(x: NDArray[np.float64], low_kpa: float) -> float:
         rise = (low_kpa if i == n else x[st.OCC_OUT + i + 1]) - x[st.OCC_OUT + i]
         if not first_at <= i < first_at + first_width:
             second = max(second, rise)
-    return float(first + second + falls)
+    return first, first + second + falls
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _swapped_kpa(x: NDArray[np.float64], mean_kpa: float) -> float:
+    """Shift of the ring (kPa) after a whole day outside all it knows: a swapped sensor, or the envelope would be blind for weeks.
+
+    Downwards the day must lie below the ring's lowest mean by the envelope's width, upwards all of it above the top, and
+    most of that by one jump.
+    """
+    if x[st.OCC_READY] == 0.0 or x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
+        return 0.0
+    lowest = x[st.OCC_RING_MEAN]
+    for i in range(int(x[st.OCC_RING_N])):
+        lowest = min(lowest, x[st.OCC_RING_MEAN + i])
+    if x[st.OCC_PART_MAX_KPA] < lowest - (x[st.OCC_TOP_KPA] - x[st.OCC_BASE_KPA]):
+        return float(mean_kpa - x[st.OCC_BASE_KPA])
+    if x[st.OCC_PART_MIN_KPA] > x[st.OCC_TOP_KPA] and x[st.OCC_OUT_ROWS] >= x[st.OCC_PART_N]:
+        jump_kpa, _ = _jumps(x, x[st.OCC_LAST_LOW_KPA])
+        if jump_kpa > 0.5 * (mean_kpa - x[st.OCC_OUT]):
+            return float(mean_kpa - x[st.OCC_BASE_KPA])
+    return 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _straight(x: NDArray[np.float64]) -> bool:
+    """Whether the periods' means, without their two largest rises and less all falls, rise far beyond noise and baseline."""
+    n = int(x[st.OCC_RING_N])
+    first, second, falls, spread = 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        spread += x[st.OCC_RING_MAX + i] - x[st.OCC_RING_MEAN + i]
+        if i == 0:
+            continue
+        rise = x[st.OCC_RING_MEAN + i] - x[st.OCC_RING_MEAN + i - 1]
+        falls -= min(rise, 0.0)
+        if rise > first:
+            first, second = rise, first
+        elif rise > second:
+            second = rise
+    start = x[st.OCC_RING_MEAN]
+    whole = x[st.OCC_RING_MEAN + n - 1] - start
+    rest = whole - first - second - falls
+    return bool(rest > max(YOUNG_RAMP * spread / n, EVEN_RING * whole, BEYOND_BASE * abs(start)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_part(x: NDArray[np.float64]) -> None:
+    """Move the open period into the ring; merge neighbours and double the period while it is shorter than a day."""
+    rows = x[st.OCC_PART_N]
+    n = int(x[st.OCC_RING_N])
+    mean = x[st.OCC_PART_SUM_KPA] / rows
+    largest = x[st.OCC_PART_MAX_KPA]
+    shift = _swapped_kpa(x, mean)
+    if shift != 0.0:
+        for i in range(n):
+            x[st.OCC_RING_MAX + i] += shift
+            x[st.OCC_RING_MEAN + i] += shift
+        _profile_close(x)
+    elif x[st.OCC_READY] == 1.0 and _span_us(x) >= DAY_US:
+        most = x[st.OCC_RING_MEAN]
+        for i in range(n):
+            most = max(most, x[st.OCC_RING_MEAN + i])
+        share = min(x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] / DAY_US, 1.0)
+        follow = FOLLOW * share * (x[st.OCC_TOP_KPA] - x[st.OCC_BASE_KPA])
+        mean, largest = min(mean, most + follow), min(largest, x[st.OCC_TOP_KPA] + follow)
+    if n == RING:
+        for i in range(RING - 1):
+            x[st.OCC_RING_MAX + i] = x[st.OCC_RING_MAX + i + 1]
+            x[st.OCC_RING_MEAN + i] = x[st.OCC_RING_MEAN + i + 1]
+        n -= 1
+    x[st.OCC_RING_MAX + n], x[st.OCC_RING_MEAN + n] = largest, mean
+    n += 1
+    if n == RING:
+        x[st.OCC_READY] = 1.0
+        if x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
+            for i in range(RING // 2):
+                left, right = st.OCC_RING_MAX + 2 * i, st.OCC_RING_MEAN + 2 * i
+                x[st.OCC_RING_MAX + i] = max(x[left], x[left + 1])
+                x[st.OCC_RING_MEAN + i] = 0.5 * (x[right] + x[right + 1])
+            n = RING // 2
+            x[st.OCC_PART_ROWS] *= 2.0
+    x[st.OCC_RING_N] = n
+
+    rough = x[st.OCC_PART_ROUGH_KPA2] / rows
+    reference = x[st.OCC_ROUGH_REF_KPA2]
+    if reference == 0.0:
+        x[st.OCC_ROUGH_REF_KPA2] = rough
+    else:
+        x[st.OCC_ROUGH_REF_KPA2] += 0.25 * (min(rough, 4.0 * reference) - reference)
+    flow, seen = x[st.OCC_PART_FLOW_UL_H], x[st.OCC_FLOW_TOP_UL_H]
+    x[st.OCC_FLOW_TOP_UL_H] = seen + 0.5 * (flow - seen) if flow > seen else max(flow, 0.9 * seen)
+    inlet, inlet_top = x[st.OCC_PART_INLET_KPA], x[st.OCC_INLET_TOP_KPA]
+    if not np.isnan(inlet):
+        x[st.OCC_INLET_TOP_KPA] = inlet if np.isnan(inlet_top) else inlet_top + 0.125 * (inlet - inlet_top)
+    _drop_part(x)
+    if n >= RING // 2:
+        _envelope(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -363,10 +419,13 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
         x[st.OCC_TOP_KPA] + allow_kpa,
         x[st.OCC_THRESHOLD_KPA] + allow_kpa,
     )
-    x[st.OCC_SCORE] = (low_kpa - _jumps(x, low_kpa) - top) / (threshold - top)
+    _, jumps = _jumps(x, low_kpa)
+    x[st.OCC_SCORE] = (low_kpa - jumps - top) / (threshold - top)
     if low_kpa <= threshold:
         return 0.0
-    if x[st.OCC_SCORE] > SHAPE:
+    known = _span_us(x) >= YOUNG_DAYS * DAY_US
+    rise = low_kpa - x[st.OCC_OUT]
+    if x[st.OCC_SCORE] > SHAPE and rise - jumps > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
         return HOLD_ROWS
     quantum = x[st.OCC_QUANTUM_KPA]
     reference = x[st.OCC_ROUGH_REF_KPA2]
@@ -375,23 +434,44 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
         and reference > 4.0 * quantum * quantum
         and x[st.OCC_OUT_ROWS] >= 16.0
     )
-    known = x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] >= DAY_US
+    lost = smooth or sensed_lost == 1
+    if not known and not lost:
+        return 0.0  # a first rising on a quiet sensor is a jump of any number of noises
     flat = FLAT_KNOWN if known else FLAT_YOUNG
-    if smooth or sensed_lost == 1:
+    if lost:
         flat *= LOST_SHARE
     return 1.0 if low_kpa - base > flat * (threshold - base) else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _learn(x: NDArray[np.float64], low_kpa: float, step_kpa: float, inlet_kpa: float) -> None:
+def _learn(x: NDArray[np.float64], low_kpa: float, step_kpa: float, inlet_kpa: float) -> bool:
+    """Enter a healthy row; True if the period that it fills ends a straight rise through a young ring."""
     x[st.OCC_PART_N] += 1.0
     x[st.OCC_PART_SUM_KPA] += low_kpa
     x[st.OCC_PART_MAX_KPA] = max(x[st.OCC_PART_MAX_KPA], low_kpa)
+    x[st.OCC_PART_MIN_KPA] = min(x[st.OCC_PART_MIN_KPA], low_kpa)
     x[st.OCC_PART_ROUGH_KPA2] += step_kpa * step_kpa
     if abs(inlet_kpa) < np.inf and not x[st.OCC_PART_INLET_KPA] > inlet_kpa:
         x[st.OCC_PART_INLET_KPA] = inlet_kpa
-    if x[st.OCC_PART_N] >= x[st.OCC_PART_ROWS]:
-        _close_part(x)
+    if x[st.OCC_PART_N] < x[st.OCC_PART_ROWS]:
+        return False
+    _close_part(x)
+    return bool(x[st.OCC_READY] == 1.0 and _span_us(x) < YOUNG_DAYS * DAY_US and _straight(x))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _blame_youth(x: NDArray[np.float64], t_us: float, low_kpa: float, flow_ul_h: float) -> None:
+    """Take the rise out of the ring, since nothing of it was healthy, and set the evidence."""
+    n = int(x[st.OCC_RING_N])
+    start = x[st.OCC_RING_MEAN]
+    for i in range(1, n):
+        x[st.OCC_RING_MAX + i] -= x[st.OCC_RING_MEAN + i] - start
+        x[st.OCC_RING_MEAN + i] = start
+    _envelope(x)
+    x[st.OCC_OUT], x[st.OCC_OUT_N], x[st.OCC_OUT_ROWS] = start, 1.0, 1.0
+    x[st.OCC_OUT_US] = t_us - n * x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US]
+    x[st.OCC_PEAK_KPA] = low_kpa - start
+    _evidence(x, t_us, low_kpa, flow_ul_h)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -475,8 +555,9 @@ def occlusion_row(
             _drop_part(x)
     else:
         x[st.OCC_HOLD] = 0.0
-        level = 0
-        _learn(x, low_kpa, step_kpa, inlet_kpa)
+        level = 2 if _learn(x, low_kpa, step_kpa, inlet_kpa) else 0
+        if level == 2:
+            _blame_youth(x, t_us, low_kpa, flow_ul_h)
     x[st.OCC_LEVEL] = level
     return level
 

@@ -43,7 +43,7 @@ class Excursion:
             self.profile = [before] + [0.5 * (a + b) for a, b in zip(rest[::2], rest[1::2], strict=True)]
             self.stride *= 2
 
-    def without_jumps(self, low: float) -> float:
+    def jumps(self, low: float) -> tuple[float, float]:
         path = [*self.profile, low]
         rises = [b - a for a, b in itertools.pairwise(path)]
         spans = [(rises[i], i, 1) for i in range(len(rises))]
@@ -56,7 +56,7 @@ class Excursion:
         falls = 0.0
         for rise in rises:
             falls -= min(rise, 0.0)
-        return low - (first + second + falls)
+        return first, first + second + falls
 
 
 class NaiveOcclusion:
@@ -80,6 +80,14 @@ class NaiveOcclusion:
         self.sensed: list[float] | None = None  # mean, deviation, now
         self.programmed_before = False
         self.out: Excursion | None = None
+
+    @property
+    def span_us(self) -> float:
+        return len(self.maxima) * self.part_rows * self.period_us
+
+    @property
+    def young(self) -> bool:
+        return self.span_us < 36 * HOUR_US
 
     @property
     def day_known(self) -> bool:
@@ -119,7 +127,8 @@ class NaiveOcclusion:
                 self.hold, self.peak, self.part = 0, low - self.base, Part()
         else:
             self.hold, self.level = 0, 0
-            self._learn(low, step, inlet)
+            if self._learn(low, step, inlet):
+                self._blame_youth(low)
         return self.level
 
     def _stuck(self, step: float) -> bool:
@@ -207,31 +216,74 @@ class NaiveOcclusion:
         top, threshold = self.top + self.allow, self.threshold + self.allow
         if low <= threshold:
             return 0
-        if (self.out.without_jumps(low) - top) / (threshold - top) > 0.5:
+        jumps, rise = self.out.jumps(low)[1], low - self.out.profile[0]
+        even = rise - jumps > (0.4 if self.young else 0.2) * rise
+        if (low - jumps - top) / (threshold - top) > 0.5 and even:
             return 2
         smooth = (
             self.rough < self.rough_ref / 16 and self.rough_ref > 4 * self.quantum**2 and self.out.rows >= 16
         )
-        flat = (4 if self.day_known else 16) * (0.25 if smooth or lost else 1)
+        if self.young and not smooth and not lost:
+            return 0
+        flat = (16 if self.young else 4) * (0.25 if smooth or lost else 1)
         return int(low - self.base > flat * (threshold - self.base))
 
-    def _learn(self, low: float, step: float, inlet: float) -> None:
+    def _learn(self, low: float, step: float, inlet: float) -> bool:
         self.part.lows.append(low)
         self.part.steps.append(step)
         if math.isfinite(inlet):
             self.part.inlets.append(inlet)
-        if len(self.part.lows) >= self.part_rows:
-            self._close_part()
+        if len(self.part.lows) < self.part_rows:
+            return False
+        self._close_part(low)
+        return self.ready and self.young and self._straight()
 
-    def _close_part(self) -> None:
+    def _straight(self) -> bool:
+        rises = [b - a for a, b in itertools.pairwise(self.means)]
+        largest = sorted(max(rise, 0.0) for rise in rises)[-2:]
+        falls = 0.0
+        for rise in rises:
+            falls -= min(rise, 0.0)
+        spread = 0.0
+        for largest_kpa, mean in zip(self.maxima, self.means, strict=True):
+            spread += largest_kpa - mean
+        start, whole = self.means[0], self.means[-1] - self.means[0]
+        rest = whole - largest[1] - largest[0] - falls
+        return rest > max(12 * spread / len(self.means), 0.6 * whole, 1.8 * abs(start))
+
+    def _blame_youth(self, low: float) -> None:
+        start = self.means[0]
+        self.maxima = [m - (mean - start) for m, mean in zip(self.maxima, self.means, strict=True)]
+        self.means = [start] * len(self.means)
+        self._envelope()
+        self.level, self.peak, self.out = 2, low - start, Excursion([start], rows=1)
+
+    def _swapped(self, part: Part, mean: float, low: float) -> float:
+        if not self.ready or not self.day_known:
+            return 0.0
+        if max(part.lows) < min(self.means) - (self.top - self.base):
+            return mean - self.base
+        outside = self.out is not None and self.out.rows >= len(part.lows)
+        if outside and min(part.lows) > self.top:
+            assert self.out is not None
+            if self.out.jumps(low)[0] > 0.5 * (mean - self.out.profile[0]):
+                return mean - self.base
+        return 0.0
+
+    def _close_part(self, low: float) -> None:
         part, self.part = self.part, Part()
-        mean = sum(part.lows) / len(part.lows)
-        if self.ready and self.day_known and max(part.lows) < min(self.means) - (self.top - self.base):
-            shift = self.base - mean
-            self.maxima = [m - shift for m in self.maxima]
-            self.means = [m - shift for m in self.means]
-        self.maxima = [*self.maxima, max(part.lows)][-12:]
-        self.means = [*self.means, sum(part.lows) / len(part.lows)][-12:]
+        mean, largest = sum(part.lows) / len(part.lows), max(part.lows)
+        shift = self._swapped(part, mean, low)
+        if shift:
+            self.maxima = [m + shift for m in self.maxima]
+            self.means = [m + shift for m in self.means]
+            self.out = None
+        elif self.ready and self.span_us >= 24 * HOUR_US:
+            share = min(self.part_rows * self.period_us / (24 * HOUR_US), 1.0)
+            follow = 0.5 * share * (self.top - self.base)
+            mean, largest = min(mean, max(self.means) + follow), min(largest, self.top + follow)
+        self.maxima = [*self.maxima, largest][-12:]
+        self.means = [*self.means, mean][-12:]
         if len(self.maxima) == 12:
             self.ready = True
             if not self.day_known:
@@ -263,8 +315,9 @@ class NaiveOcclusion:
         sd = math.sqrt(sum((m - mean) * (m - mean) for m in tamed) / (n - 1))
         self.base = statistics.median_low(self.means)
         self.threshold = mean + K[n] * sd
-        if n * self.part_rows * self.period_us >= 24 * HOUR_US:
-            self.threshold = min(self.threshold, self.top + (self.top - self.base))
+        if self.span_us >= 24 * HOUR_US:
+            most = 1.0 + 0.5 * (24 * HOUR_US) / self.span_us
+            self.threshold = min(self.threshold, self.top + most * (self.top - self.base))
         floors = [0.5 * (self.top - self.base), 1e-6 * abs(self.base)]
         floors += [2.5 * self.quantum] if math.isfinite(self.quantum) else []
         self.threshold = max([self.threshold] + [self.top + floor for floor in floors])

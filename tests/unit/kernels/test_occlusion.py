@@ -62,6 +62,30 @@ def test_equals_the_slow_twin(seed: int):
     assert set(levels) == {0.0, 1.0, 2.0} or seed >= 4
 
 
+@pytest.mark.parametrize("kind", ["young block", "swapped sensor"])
+def test_equals_the_slow_twin_where_it_is_rare(kind: str):
+    """The rule of a young ring and the move of the ring to a higher sensor are the twin's too, to the bit."""
+    rng = np.random.default_rng(1)
+    if kind == "young block":
+        t_s = np.arange(6 * 3600.0)
+        healthy = healthy_kpa(rng, t_s, Line(postures_kpa=(0.0, 0.0, 0.0)))
+        pressure = blocked_kpa(rng, t_s, healthy, 1200.0, 2.0)
+    else:
+        t_s = times_s(28, 900.0)
+        pressure = healthy_kpa(rng, t_s, Line()) + np.where(t_s > 20 * DAY_S, 5.0, 0.0)
+    x, twin = fresh(), NaiveOcclusion()
+    levels = occlusion_levels(x, t_s, pressure, 4.0)
+    rows = zip(np.round(t_s * 1e6), pressure, strict=True)
+    assert levels.tolist() == [twin.row(float(t), float(p), np.nan, 4.0, np.nan) for t, p in rows]
+    assert (x[st.OCC_BASE_KPA], x[st.OCC_TOP_KPA], x[st.OCC_THRESHOLD_KPA]) == (
+        twin.base,
+        twin.top,
+        twin.threshold,
+    )
+    assert (levels == 2.0).any() == (kind == "young block")
+    assert kind == "young block" or x[st.OCC_BASE_KPA] > 6.0
+
+
 @pytest.mark.parametrize("cut", [1, 700, 1441, 2500])
 def test_cut_anywhere_changes_no_bit(cut: int):
     """Two pieces through one state vector give the levels and the state of the whole."""
@@ -272,6 +296,49 @@ def test_block_of_a_pulsed_pump_is_found(pulses: int):
     pressure = blocked_kpa(rng, t_s, healthy_kpa(rng, t_s, Line()), onset_s, 0.22)
     found_s = first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, flow))
     assert onset_s < found_s < onset_s + 0.1 * LIMIT_KPA / 0.22 * 3600
+
+
+@compiled
+@pytest.mark.parametrize("slope_kpa_h", [0.08, 0.2, 0.6, 2.0])
+@pytest.mark.parametrize("days", [0.3, 1.0, 2.0, 6.0])
+def test_slow_block_is_not_learned(slope_kpa_h: float, days: float):
+    """A block of 2 to 48 kPa a day is found 6.5 kPa above its begin; one from the first days on 16 h after the pump is ready.
+
+    Ready means 192 rows. An envelope that follows whatever comes had lost such blocks for good.
+    """
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        onset_s = days * DAY_S
+        t_s = times_s(days + 80 / slope_kpa_h / 24, 600.0)
+        pressure = blocked_kpa(rng, t_s, healthy_kpa(rng, t_s, Line()), onset_s, slope_kpa_h)
+        found_s = first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, 4.0))
+        ready_s = 194 * 600.0 - onset_s
+        assert 0 < found_s - onset_s < max(ready_s + 16 * 3600, 6.5 / slope_kpa_h * 3600)
+
+
+def test_young_ring_says_a_straight_rise():
+    """Seconds old, with a rise of 2 kPa/h from the 20th minute: found within six hours though no day is known."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        t_s = np.arange(8 * 3600.0)
+        line = Line(postures_kpa=(0.0, 0.0, 0.0))
+        pressure = blocked_kpa(rng, t_s, healthy_kpa(rng, t_s, line), 1200.0, 2.0)
+        x = fresh()
+        found_s = first_active_s(t_s, occlusion_levels(x, t_s, pressure, 4.0))
+        assert 1200.0 < found_s < 6 * 3600.0
+        assert x[st.OCC_BASE_KPA] < 3.0
+
+
+@compiled
+def test_sensor_swapped_for_a_higher_one():
+    """A new sensor that reads 5 kPa more is no occlusion and makes nobody deaf: a block ten days later is found as early."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        t_s = times_s(33, 900.0)
+        healthy = healthy_kpa(rng, t_s, Line()) + np.where(t_s > 20 * DAY_S, 5.0, 0.0)
+        pressure = blocked_kpa(rng, t_s, healthy, 30 * DAY_S, 0.8)
+        found_s = first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, 4.0))
+        assert 30 * DAY_S < found_s < 30 * DAY_S + 0.1 * LIMIT_KPA / 0.8 * 3600
 
 
 def blocked_and_repaired(rng: np.random.Generator) -> tuple[Floats, Floats]:
