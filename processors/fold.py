@@ -31,7 +31,9 @@ _LEDGERS: Final = (
     s.TIP_UG,
     s.BOLUS_UL,
     s.PRIMING_UL,
+    s.COVERED_US,
 )
+_SUMS: Final = np.array(_LEDGERS)
 _FOREVER: Final = 2**62
 WINDOW_PATIENCE_US: Final = 2 * DAY_US  # contract: a present 48 h past its end closes a window
 
@@ -328,8 +330,8 @@ class _Run:
     # ------------------------------------------------------------------------------------------------- book
 
     def _observe(self, condition: Condition) -> None:
-        if self.state.explanted:
-            return
+        if self.state.explanted or (condition.level == 0 and condition.cause not in self.state.book.alerts):
+            return  # the usual case: nothing is wrong, and nothing was
         self._alert_deadlines(condition.at_us)
         book, lines = alerts.observe(self.state.book, condition)
         self.facts += lines
@@ -374,19 +376,22 @@ def _skew(change: SkewChanged, at_us: int) -> Condition:
 
 
 def _opened(state: PumpState, from_us: int) -> Window:
-    opened = tuple(float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US))
-    return Window(from_us=from_us, opened=opened, rows=float(state.x[s.SENSING_ROWS]))
+    return Window(from_us=from_us, opened=tuple(_totals(state)), rows=float(state.x[s.SENSING_ROWS]))
+
+
+def _totals(state: PumpState) -> list[float]:
+    """Every ledger, and the time covered: `kernels.ledger.total` of each, at once."""
+    totals: list[float] = (state.x[_SUMS] + state.x[_SUMS + 1]).tolist()
+    return totals
 
 
 def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
     """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed where nothing measured."""
     ledger.cover(state.x, float(to_us))
-    grown = [float(ledger.total(state.x, slot)) for slot in (*_LEDGERS, s.COVERED_US)]
-    moved = dict(
-        zip(
-            (*_LEDGERS, s.COVERED_US), (a - b for a, b in zip(grown, window.opened, strict=True)), strict=True
-        )
-    )
+    moved = {
+        slot: grown - opened
+        for slot, grown, opened in zip(_LEDGERS, _totals(state), window.opened, strict=True)
+    }
     filled = not np.isnan(state.x[s.CONCENTRATION_UG_ML])
     sensed = float(state.x[s.SENSING_ROWS]) > window.rows
     return Dose(
