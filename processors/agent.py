@@ -26,8 +26,9 @@ from contract.errors import SchemaVersionError, UnreachableError, UnusableInputE
 from processors.health import Progress
 from processors.metrics import Metric, Metrics
 from processors.partition_heads import Head, Heads
-from processors.ports import ExitCode, MustStopError, Store
+from processors.ports import ExitCode, MustStopError
 from processors.transport import Poll
+from storage.store import Store
 from storage.types import Changes
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,9 @@ from typing import Final
 
 from processors.health import Progress
 from processors.metrics import Metric, Metrics
-from processors.ports import ExitCode, MustStopError, PartitionFold, Reader, Store
+from processors.ports import ExitCode, MustStopError, PartitionFold, Reader
 from processors.transport import LogBounds
+from storage.store import Store
 
 logger = logging.getLogger(__name__)
 

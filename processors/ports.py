@@ -53,25 +53,6 @@ class PartitionFold(Protocol):
         """Take over what was committed."""
 
 
-class Store(Protocol):
-    """The database, as the agent sees it. Every method raises UnreachableError for what may pass by itself."""
-
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
-        """Return states by pump and the next offset, as of one moment."""
-
-    async def next_offset(self, partition: int) -> int:
-        """Return the next offset."""
-
-    async def known(self, keys: Sequence[EventKey]) -> Mapping[EventKey, Known]:
-        """Return what is stored of these events."""
-
-    async def history(self, request: HistoryRequest) -> History:
-        """Return a pump from a checkpoint on."""
-
-    async def commit(self, changes: Changes) -> bool:
-        """Write everything in one transaction; False if the partition is not ours any more."""
-
-
 class Reader(Protocol):
     """The consumer, as the agent sees it."""
 

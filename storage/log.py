@@ -1,4 +1,4 @@
-"""Reading the log of record: what is known of an id, a pump's history from a checkpoint on, uploads, the export."""
+"""Reading the log of record: what is known of an id, a pump's history from a checkpoint on, the export."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from contract.codec import with_received
-from storage.pgcopy import MIN_TIMESTAMP_US, escaped, unescaped
+from storage.pgcopy import MIN_TIMESTAMP_US, escaped
 from storage.queries import named
 from storage.types import (
     CheckpointRow,
@@ -16,7 +16,6 @@ from storage.types import (
     HistoryRequest,
     Known,
     StoredEvent,
-    UploadHeader,
 )
 
 _PREFETCH: Final = 500
@@ -62,15 +61,6 @@ def fact_of(row: Any) -> FactRow:
         row["ordinal"],
         row["line"].encode(),
     )
-
-
-async def upload_headers(connection: Any, pump: str) -> list[UploadHeader]:
-    """Return the pump's counting uploads (telemetry, registrations, explants, acks, shelvings), by corrected time."""
-    rows = await connection.fetch(named("upload_headers"), pump)
-    return [
-        UploadHeader(row["type"], unescaped(row["id"]), row["at"], row["received"], row["payload"])
-        for row in rows
-    ]
 
 
 async def export(

@@ -21,12 +21,10 @@ from storage.types import (
     Known,
     QuarantineRow,
     StoredEvent,
-    UploadHeader,
 )
 
 Identity: TypeAlias = tuple[str, str, int, str, str, int]
 
-UPLOADS: Final = frozenset({"telemetry", "pump_registered", "pump_explanted", "alert_ack", "alert_shelved"})
 _DAY_US: Final = 86_400_000_000
 _MONTH_US: Final = 30 * _DAY_US
 
@@ -56,7 +54,8 @@ class _Tables:
 class MemoryStore:
     """The port of ``storage.store.Store`` in dictionaries. Not for threads; nothing is kept when it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, topic: str = DEFAULT_TOPIC) -> None:
+        self._topic = topic
         self._tables = _Tables()
 
     @property
@@ -64,9 +63,9 @@ class MemoryStore:
         """(topic, partition, row) of everything quarantined so far."""
         return tuple(self._tables.quarantined)
 
-    async def commit(self, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
+    async def commit(self, changes: Changes) -> bool:
         """See Store."""
-        tables, place = self._tables.copy(), (topic, changes.partition)
+        tables, place = self._tables.copy(), (self._topic, changes.partition)
         if tables.progress.get(place, 0) != changes.expected_offset:
             return False
         tables.progress[place] = changes.next_offset
@@ -78,12 +77,11 @@ class MemoryStore:
         self._tables = tables
         return True
 
-    async def known(self, pumps: Sequence[str], ids: Sequence[str]) -> dict[EventKey, Known]:
+    async def known(self, keys: Sequence[EventKey]) -> dict[EventKey, Known]:
         """See Store."""
         counting = _counting(self._tables.events.values())
-        asked = zip(pumps, ids, strict=True)
         return {
-            key: Known(counting[key].digest, counting[key].received_us) for key in asked if key in counting
+            key: Known(counting[key].digest, counting[key].received_us) for key in keys if key in counting
         }
 
     async def history(self, request: HistoryRequest) -> History:
@@ -110,27 +108,15 @@ class MemoryStore:
         ]
         return max(usable, key=lambda row: row.head_us, default=None)
 
-    async def upload_headers(self, pump: str) -> list[UploadHeader]:
+    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
         """See Store."""
-        return [
-            UploadHeader(
-                event.type,
-                event.id,
-                event.first_us,
-                event.received_us,
-                None if event.type == "telemetry" else event.payload,
-            )
-            for event in self._ordered()
-            if event.pump == pump and event.counts and event.type in UPLOADS
-        ]
+        place = (self._topic, partition)
+        blobs = {key[2]: blob for key, blob in self._tables.states.items() if key[:2] == place}
+        return blobs, await self.next_offset(partition)
 
-    async def load(self, topic: str, partition: int) -> dict[str, bytes]:
+    async def next_offset(self, partition: int) -> int:
         """See Store."""
-        return {key[2]: blob for key, blob in self._tables.states.items() if key[:2] == (topic, partition)}
-
-    async def next_offset(self, topic: str, partition: int) -> int:
-        """See Store."""
-        return self._tables.progress.get((topic, partition), 0)
+        return self._tables.progress.get((self._topic, partition), 0)
 
     async def export(self, pump: str | None = None, until_us: int | None = None) -> AsyncIterator[bytes]:
         """See Store."""

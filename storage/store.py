@@ -1,47 +1,40 @@
-"""Storage as one port: the same eight verbs on TimescaleDB and in memory, with one suite of tests for both."""
+"""Storage as one port: the same verbs on TimescaleDB and in memory, with one suite of tests for both."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from storage import commit, facts, log, states
+from storage.migrate import require_current
 from storage.pool import Database
-from storage.types import (
-    DEFAULT_TOPIC,
-    Changes,
-    EventKey,
-    FactRow,
-    History,
-    HistoryRequest,
-    Known,
-    UploadHeader,
-)
+from storage.restoring import refuse_restoring
+from storage.types import DEFAULT_TOPIC, Changes, EventKey, FactRow, History, HistoryRequest, Known
 
 
 class Store(Protocol):
-    """What the worker, the export and the comparison ask of storage. Any verb may raise UnreachableError: try again."""
+    """What the worker, the export and the comparison ask of storage, for one topic.
 
-    async def commit(self, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
-        """Write a batch in one transaction; False, and nothing written, if the partition has another owner.
+    Any verb may raise UnreachableError: what failed may pass by itself, so try again.
+    """
 
-        Raises InconsistentChangesError where something replaced or superseded is not stored as such.
-        """
+    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+        """Return head states by pump and the first offset that is not stored, as of one moment."""
 
-    async def known(self, pumps: Sequence[str], ids: Sequence[str]) -> dict[EventKey, Known]:
-        """Return what is stored of the counting events with these keys (parallel sequences)."""
+    async def next_offset(self, partition: int) -> int:
+        """Return the first offset that is not stored; 0 where nothing is."""
+
+    async def known(self, keys: Sequence[EventKey]) -> Mapping[EventKey, Known]:
+        """Return what is stored of the counting events with these keys."""
 
     async def history(self, request: HistoryRequest) -> History:
         """Return what a rewind folds again."""
 
-    async def upload_headers(self, pump: str) -> list[UploadHeader]:
-        """Return the pump's counting uploads, by corrected time."""
+    async def commit(self, changes: Changes) -> bool:
+        """Write a batch in one transaction; False, and nothing written, if the partition has another owner.
 
-    async def load(self, topic: str, partition: int) -> dict[str, bytes]:
-        """Return the head states of a partition."""
-
-    async def next_offset(self, topic: str, partition: int) -> int:
-        """Return the first offset that is not stored; 0 where nothing is."""
+        Raises InconsistentChangesError where something replaced or superseded is not stored as such.
+        """
 
     def export(self, pump: str | None = None, until_us: int | None = None) -> AsyncIterator[bytes]:
         """Yield every event's wire bytes, `received` set, by corrected time, pump, id, digest."""
@@ -51,18 +44,35 @@ class Store(Protocol):
 
 
 class DatabaseStore:
-    """The port on TimescaleDB; every call borrows a connection of the pool for its length."""
+    """The port on TimescaleDB; every call borrows a connection of the pool, and a broken one is never used again."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, topic: str = DEFAULT_TOPIC) -> None:
         self._database = database
+        self._topic = topic
 
-    async def commit(self, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
+    async def check_schema(self) -> None:
+        """Raise SchemaVersionError unless the database has exactly this version's migrations."""
+        async with self._database.acquire() as connection:
+            await require_current(connection)
+
+    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+        """See Store. States older than the offset would pass the compare-and-set and lose events: so one snapshot."""
+        async with (
+            self._database.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await refuse_restoring(connection)
+            next_offset = await states.next_offset(connection, self._topic, partition)
+            return await states.load(connection, self._topic, partition), next_offset
+
+    async def next_offset(self, partition: int) -> int:
         """See Store."""
         async with self._database.acquire() as connection:
-            return await commit.commit(connection, changes, topic)
+            return await states.next_offset(connection, self._topic, partition)
 
-    async def known(self, pumps: Sequence[str], ids: Sequence[str]) -> dict[EventKey, Known]:
+    async def known(self, keys: Sequence[EventKey]) -> Mapping[EventKey, Known]:
         """See Store."""
+        pumps, ids = [pump for pump, _ in keys], [identity for _, identity in keys]
         async with self._database.acquire() as connection:
             return await log.known(connection, pumps, ids)
 
@@ -71,20 +81,10 @@ class DatabaseStore:
         async with self._database.acquire() as connection:
             return await log.history(connection, request)
 
-    async def upload_headers(self, pump: str) -> list[UploadHeader]:
+    async def commit(self, changes: Changes) -> bool:
         """See Store."""
         async with self._database.acquire() as connection:
-            return await log.upload_headers(connection, pump)
-
-    async def load(self, topic: str, partition: int) -> dict[str, bytes]:
-        """See Store."""
-        async with self._database.acquire() as connection:
-            return await states.load(connection, topic, partition)
-
-    async def next_offset(self, topic: str, partition: int) -> int:
-        """See Store."""
-        async with self._database.acquire() as connection:
-            return await states.next_offset(connection, topic, partition)
+            return await commit.commit(connection, changes, self._topic)
 
     async def export(self, pump: str | None = None, until_us: int | None = None) -> AsyncIterator[bytes]:
         """See Store."""

@@ -188,17 +188,6 @@ class History:
     facts: Sequence[FactRow]
 
 
-@dataclass(frozen=True, slots=True)
-class UploadHeader:
-    """What the upload track needs of one counting event; `payload` only where the event is no telemetry."""
-
-    type: str
-    id: str
-    at_us: int
-    received_us: int | None
-    payload: bytes | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRow:
     """A bearer token's hash and scope; a scope of None means all. The token itself is never stored."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from processors.live import PartitionFold
-from storage.memory import MemoryStore
+from storage.store import Store
 from storage.types import FactRow
 
 
@@ -19,21 +19,17 @@ class LogRecord:
 
 
 async def feed(
-    store: MemoryStore, batches: Sequence[Sequence[bytes]], *, reload_each: bool = False
+    store: Store, batches: Sequence[Sequence[bytes]], *, reload_each: bool = False
 ) -> PartitionFold:
     """Fold and commit the batches in order; with `reload_each` a worker begins anew from the store for each."""
     fold, offset = PartitionFold(0, {}, 0), 0
     for batch in batches:
         if reload_each:
-            fold = PartitionFold(
-                0, await store.load("pump-events", 0), await store.next_offset("pump-events", 0)
-            )
+            fold = PartitionFold(0, *await store.load(0))
         records = [LogRecord(offset + number, raw) for number, raw in enumerate(batch)]
         offset += len(records)
         intake = fold.read(records)
-        known = await store.known(
-            [pump for pump, _ in intake.keys], [event_id for _, event_id in intake.keys]
-        )
+        known = await store.known(intake.keys)
         requests = fold.plan(intake, known)
         histories = {request.pump: await store.history(request) for request in requests}
         changes = fold.fold(intake, histories)
@@ -42,6 +38,6 @@ async def feed(
     return fold
 
 
-async def facts_of(store: MemoryStore) -> list[FactRow]:
+async def facts_of(store: Store) -> list[FactRow]:
     """What the store believes now, in the contract's order."""
     return [row async for row in store.believed()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -36,7 +36,7 @@ def bar(label: str, total: float | None = None, *, console: Console | None = Non
     timer.daemon = True
 
     def advance(steps: float = 1, /, *, text: str | None = None) -> None:
-        fields = {} if text is None else {"text": text}
+        fields: dict[str, Any] = {} if text is None else {"text": text}
         shown.update(task, advance=steps, **fields)
 
     if console.is_terminal:

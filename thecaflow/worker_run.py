@@ -30,10 +30,10 @@ from processors.health import EXIT_AFTER_S, STUCK_AFTER_S, Progress
 from processors.metrics import Metric, Metrics
 from processors.partition_heads import Heads
 from processors.ports import ExitCode, PartitionFold
-from processors.store import DatabaseStore
 from processors.transport import Consumer, partitions_of
 from processors.worker_http import WorkerHttp
 from storage.pool import Database, connect
+from storage.store import DatabaseStore
 from thecaflow.settings import Settings
 from thecaflow.worker_app import TransportOptions, add_agent, make_app, quiet_collector
 

@@ -23,7 +23,7 @@ async def live_fold(settings: Settings) -> Settings:
     database = await pool.connect(settings)
     try:
         batches = [records[start : start + 4] for start in range(0, len(records), 4)]
-        await feed(DatabaseStore(database), batches)  # type: ignore[arg-type]
+        await feed(DatabaseStore(database), batches)
     finally:
         await database.close()
     return settings.with_changes(events_topic=DEFAULT_TOPIC)

@@ -52,7 +52,7 @@ async def database(server: Server) -> AsyncIterator[pool.Database]:
 
 @pytest.fixture
 async def store(database: pool.Database) -> Store:
-    return DatabaseStore(database)
+    return DatabaseStore(database, TOPIC)
 
 
 @pytest.fixture
@@ -166,9 +166,9 @@ async def test_of_two_owners_at_once_one_commits(database: pool.Database):
     outcomes = await asyncio.gather(*(attempt(name) for name in ("a", "b", "c", "d")))
     assert sorted(outcomes) == [False, False, False, True]
     winner = "abcd"[outcomes.index(True)]
-    store = DatabaseStore(database)
-    assert await store.load(TOPIC, 3) == {"p": winner.encode()}
-    assert set(await store.known(["p"] * 4, list("abcd"))) == {("p", winner)}
+    store = DatabaseStore(database, TOPIC)
+    assert (await store.load(3))[0] == {"p": winner.encode()}
+    assert set(await store.known([("p", name) for name in "abcd"])) == {("p", winner)}
 
 
 async def test_a_worker_frozen_in_mid_commit_is_ended_by_the_next_owner(
@@ -190,7 +190,7 @@ async def test_a_worker_frozen_in_mid_commit_is_ended_by_the_next_owner(
                 "events", columns=EVENT_COLUMNS, format="binary", source=never_ending()
             )
 
-    store = DatabaseStore(database)
+    store = DatabaseStore(database, TOPIC)
     assert await store.commit(batch(0))
     await store.commit(batch(10))
     async with database.acquire() as connection:
@@ -206,7 +206,7 @@ async def test_a_worker_frozen_in_mid_commit_is_ended_by_the_next_owner(
     wake.set()
     with pytest.raises(UnreachableError):
         await frozen
-    assert set(await store.known(["p", "p"], ["a", "frozen"])) == {("p", "a")}
+    assert set(await store.known([("p", "a"), ("p", "frozen")])) == {("p", "a")}
 
 
 async def test_a_lost_connection_is_transient_and_leaves_nothing(database: pool.Database):
@@ -220,21 +220,21 @@ async def test_a_lost_connection_is_transient_and_leaves_nothing(database: pool.
 
     with pytest.raises(UnreachableError):
         await cut_before_the_end()
-    store = DatabaseStore(database)
-    assert await store.next_offset(TOPIC, 3) == 0
+    store = DatabaseStore(database, TOPIC)
+    assert await store.next_offset(3) == 0
     assert await store.commit(changes)
 
 
 async def test_a_crash_of_the_server_keeps_what_was_committed(stack: NativeStack, database: pool.Database):
     """A commit that returned True survives a crash at once; until the server is back, callers see UnreachableError."""
-    store = DatabaseStore(database)
+    store = DatabaseStore(database, TOPIC)
     assert await store.commit(batch(0, events=[note("p", "a")], states=[StateRow("p", b"1")]))
     stack.kill("pg")
     with pytest.raises(UnreachableError):
-        await store.next_offset(TOPIC, 3)
+        await store.next_offset(3)
     stack.start("pg")
-    assert await store.next_offset(TOPIC, 3) == 10
-    assert await store.load(TOPIC, 3) == {"p": b"1"}
+    assert await store.next_offset(3) == 10
+    assert (await store.load(3))[0] == {"p": b"1"}
 
 
 async def test_the_log_spans_years_and_reads_stay_narrow(connection: Any):
@@ -286,5 +286,5 @@ async def test_errors_say_what_to_do_next(server: Server, stack: NativeStack):
         await pool.connect(Server("postgresql://postgres@127.0.0.1:1/x"))
     empty = await pool.connect(Server(f"{root}/postgres"))
     with pytest.raises(SchemaVersionError, match="thecaflow migrate"):
-        await DatabaseStore(empty).next_offset(TOPIC, 3)
+        await DatabaseStore(empty).next_offset(3)
     await empty.close()

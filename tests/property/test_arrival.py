@@ -45,7 +45,7 @@ async def test_any_arrival_gives_the_facts_of_the_sorted_events(seed: int, reach
     records = pump_days(seed)
     store = MemoryStore()
     await feed(store, cut(shuffled(records, rng, reach), rng), reload_each=bool(seed % 2))
-    (blob,) = (await store.load("pump-events", 0)).values()
+    (blob,) = (await store.load(0))[0].values()
     present_us = heads.decode(blob).present_us
     expected = sorted(believed("p1", sightings(records), present_us), key=order)
     assert len(expected) > 10

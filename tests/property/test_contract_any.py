@@ -151,7 +151,7 @@ async def test_any_mixture_is_told_alike_live_and_sorted(seed: int) -> None:
     await feed(
         store, cut(shuffled(records, rng, int(rng.choice([1, 5, 1000]))), rng), reload_each=bool(seed % 2)
     )
-    (blob,) = (await store.load("pump-events", 0)).values()
+    (blob,) = (await store.load(0))[0].values()
     expected = sorted(believed("p1", sightings(records), heads.decode(blob).present_us), key=order)
     assert await facts_of(store) == expected
 

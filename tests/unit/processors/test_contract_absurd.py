@@ -32,7 +32,7 @@ async def told_live(told: Story) -> None:
     """Fold the story as the workers do, one record a batch, and reload the head from its bytes each time."""
     store = MemoryStore()
     await feed(store, [[raw] for raw in told.records], reload_each=True)
-    for blob in (await store.load("pump-events", 0)).values():
+    for blob in (await store.load(0))[0].values():
         heads.decode(blob)
 
 

@@ -56,7 +56,7 @@ async def test_a_note_before_a_skewed_alarm_keeps_the_alert_of_the_clock() -> No
     late = make.event("resumed", START_US + 90 * 60_000_000, START_US + 3 * HOUR_US)
     store = MemoryStore()
     await feed(store, [[frame, alarm], [late]])
-    (blob,) = (await store.load("pump-events", 0)).values()
+    (blob,) = (await store.load(0))[0].values()
     expected = believed("p1", sightings([frame, alarm, late]), heads.decode(blob).present_us)
     assert {row.cause for row in expected} >= {Cause.CLOCK_SKEW}
     assert {row.line for row in await facts_of(store)} == {row.line for row in expected}

@@ -39,9 +39,9 @@ class StoreSuite:
 
     async def test_a_first_commit_begins_a_partition_at_zero(self, store: Store):
         """A partition nobody has committed to stands at 0, and its first commit moves it."""
-        assert await store.next_offset(TOPIC, 3) == 0
+        assert await store.next_offset(3) == 0
         assert await store.commit(batch(0, events=[note("p", "a")]))
-        assert await store.next_offset(TOPIC, 3) == 10
+        assert await store.next_offset(3) == 10
 
     async def test_the_same_commit_twice_is_refused_and_writes_nothing(self, store: Store):
         """A batch whose outcome got lost is tried again, refused, and stored once."""
@@ -56,25 +56,24 @@ class StoreSuite:
         """A stale or early owner writes nothing: neither a state nor a fact nor an offset."""
         await store.commit(batch(0, states=[StateRow("p", b"old")]))
         assert not await store.commit(batch(expected_offset, states=[StateRow("p", b"new")]))
-        assert await store.load(TOPIC, 3) == {"p": b"old"}
-        assert await store.next_offset(TOPIC, 3) == 10
+        assert (await store.load(3))[0] == {"p": b"old"}
+        assert await store.next_offset(3) == 10
 
     async def test_a_hole_before_the_first_commit_is_refused(self, store: Store):
         """A partition nobody has committed to cannot begin in the middle."""
         assert not await store.commit(batch(10))
-        assert await store.next_offset(TOPIC, 3) == 0
+        assert await store.next_offset(3) == 0
 
-    async def test_partitions_and_topics_stand_by_themselves(self, store: Store):
-        """The same offsets of another partition or topic are other offsets."""
+    async def test_partitions_stand_by_themselves(self, store: Store):
+        """The same offsets of another partition are other offsets."""
         assert await store.commit(batch(0))
         assert await store.commit(batch(0, partition=4))
-        assert await store.commit(batch(0), "other")
 
     async def test_known_gives_digest_and_received_of_stored_ids_only(self, store: Store):
         """Identity is by pump and id together."""
         stored = note("p", "a")
         await store.commit(batch(0, events=[stored]))
-        found = await store.known(["p", "p", "q"], ["a", "b", "a"])
+        found = await store.known([("p", "a"), ("p", "b"), ("q", "a")])
         assert found == {("p", "a"): Known(stored.digest, stored.received_us)}
 
     async def test_ids_that_text_cannot_hold_stay_apart(self, store: Store):
@@ -83,16 +82,17 @@ class StoreSuite:
         events = [replace(note("p", "x", T0_US + number), id=identity) for number, identity in enumerate(ids)]
         events = [replace(event, type="alert_ack") for event in events]
         await store.commit(batch(0, events=events))
-        assert set(await store.known(["p"] * len(ids), ids)) == {("p", identity) for identity in ids}
-        assert [header.id for header in await store.upload_headers("p")] == ids
+        assert set(await store.known([("p", identity) for identity in ids])) == {
+            ("p", identity) for identity in ids
+        }
 
     async def test_received_only_moves_earlier(self, store: Store):
         """Of several `received` of one event the earliest stays, in the index, the log and the export."""
         await store.commit(batch(0, events=[note("p", "a", received_us=T0_US + 50)]))
         await store.commit(batch(10, received_updates=[("p", "a", T0_US + 70)]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].received_us == T0_US + 50
+        assert (await store.known([("p", "a")]))["p", "a"].received_us == T0_US + 50
         await store.commit(batch(20, received_updates=[("p", "a", T0_US + 30), ("p", "a", T0_US + 40)]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].received_us == T0_US + 30
+        assert (await store.known([("p", "a")]))["p", "a"].received_us == T0_US + 30
         history = await store.history(HistoryRequest("p", T0_US, everything=True))
         assert history.events[0].received_us == T0_US + 30
         assert [event["received"] for event in await exported(store)] == ["2025-06-15T15:06:40.000030Z"]
@@ -100,23 +100,23 @@ class StoreSuite:
     async def test_an_absent_received_is_later_than_any(self, store: Store):
         """An event that came without `received` takes the first one that comes."""
         await store.commit(batch(0, events=[note("p", "a", received_us=None)]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].received_us is None
+        assert (await store.known([("p", "a")]))["p", "a"].received_us is None
         await store.commit(batch(10, received_updates=[("p", "a", T0_US + 30)]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].received_us == T0_US + 30
+        assert (await store.known([("p", "a")]))["p", "a"].received_us == T0_US + 30
 
     async def test_a_received_for_an_event_that_is_not_there_is_an_error(self, store: Store):
         """The fold and storage disagree: nothing is written."""
         with pytest.raises(InconsistentChangesError):
             await store.commit(batch(0, received_updates=[("p", "a", T0_US)]))
-        assert await store.next_offset(TOPIC, 3) == 0
+        assert await store.next_offset(3) == 0
 
     async def test_a_replaced_event_stays_in_the_log_and_counts_no_more(self, store: Store):
         """Another content with an earlier `received` wins the id; both are exported."""
         loser, winner = note("p", "a"), note("p", "a", T0_US + 5, text="w", received_us=T0_US)
         await store.commit(batch(0, events=[loser]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].digest == loser.digest
+        assert (await store.known([("p", "a")]))["p", "a"].digest == loser.digest
         await store.commit(batch(10, events=[winner], replaced=[("p", "a")]))
-        assert (await store.known(["p"], ["a"]))["p", "a"].digest == winner.digest
+        assert (await store.known([("p", "a")]))["p", "a"].digest == winner.digest
         history = await store.history(HistoryRequest("p", T0_US, everything=True))
         assert [event.digest for event in history.events] == [winner.digest]
         assert [event["text"] for event in await exported(store)] == ["", "w"]
@@ -135,7 +135,7 @@ class StoreSuite:
         await store.commit(batch(20, events=[loser, loser]))
         assert [event["text"] for event in await exported(store)] == ["", "l"]
         assert (await exported(store))[1]["received"] == "2025-06-15T15:06:39.999999Z"
-        assert (await store.known(["p"], ["a"]))["p", "a"].digest == winner.digest
+        assert (await store.known([("p", "a")]))["p", "a"].digest == winner.digest
 
     async def test_a_loser_can_win_back_its_id(self, store: Store):
         """A, then B received earlier, then A received earlier still: A counts, both are kept once."""
@@ -144,7 +144,7 @@ class StoreSuite:
         await store.commit(batch(0, events=[first]))
         await store.commit(batch(10, events=[second], replaced=[("p", "a")]))
         await store.commit(batch(20, events=[replace(first, received_us=T0_US + 1)], replaced=[("p", "a")]))
-        known = (await store.known(["p"], ["a"]))["p", "a"]
+        known = (await store.known([("p", "a")]))["p", "a"]
         assert known == Known(first.digest, T0_US + 1)
         assert len(await exported(store)) == 2
 
@@ -164,21 +164,21 @@ class StoreSuite:
         await store.commit(batch(0, events=[note("p", "a")]))
         with pytest.raises(InconsistentChangesError):
             await store.commit(batch(10, events=[note("p", "a")]))
-        assert await store.next_offset(TOPIC, 3) == 10
+        assert await store.next_offset(3) == 10
 
     async def test_states_are_overwritten_pump_by_pump(self, store: Store):
         """A batch writes the states of its own pumps and leaves the others."""
         await store.commit(batch(0, states=[StateRow("p", b"1" * 2000), StateRow("q", b"2")]))
         await store.commit(batch(10, states=[StateRow("p", b"3" * 9000)]))
         await store.commit(batch(0, partition=4, states=[StateRow("r", b"4")]))
-        assert await store.load(TOPIC, 3) == {"p": b"3" * 9000, "q": b"2"}
-        assert await store.load(TOPIC, 4) == {"r": b"4"}
-        assert await store.load(TOPIC, 5) == {}
+        assert (await store.load(3))[0] == {"p": b"3" * 9000, "q": b"2"}
+        assert (await store.load(4))[0] == {"r": b"4"}
+        assert (await store.load(5))[0] == {}
 
     async def test_a_pump_with_events_but_no_state_is_not_loaded(self, store: Store):
         """An event alone makes no head state."""
         await store.commit(batch(0, events=[note("p", "a")]))
-        assert await store.load(TOPIC, 3) == {}
+        assert (await store.load(3))[0] == {}
 
     async def test_the_newest_checkpoint_strictly_before_is_used(self, store: Store):
         """Items of one time have an order among themselves, so a checkpoint at that very time is too late."""
@@ -304,29 +304,6 @@ class StoreSuite:
         assert await believed(store) == expected
         assert await believed(store, T0_US) == expected[:-1]
         assert await believed(store, T0_US - 1) == []
-
-    async def test_upload_headers_are_the_counting_uploads(self, store: Store):
-        """Telemetry without its payload; registration, explant and acks with it; nothing else."""
-        telemetry = frame("p", "t", [0.0], {"flow_ul_h": [1.0]})
-        acks = [
-            note("p", name, T0_US + 5, type=name) for name in ("alert_ack", "alert_shelved", "pump_explanted")
-        ]
-        others = [
-            note("p", "n"),
-            note("q", "o", type="alert_ack"),
-            note("p", "l", type="alert_ack", counts=False),
-        ]
-        await store.commit(batch(0, events=[*acks, telemetry, *others]))
-        headers = await store.upload_headers("p")
-        assert [header.type for header in headers] == [
-            "telemetry",
-            "alert_ack",
-            "alert_shelved",
-            "pump_explanted",
-        ]
-        assert [header.payload is None for header in headers] == [True, False, False, False]
-        assert headers[0].received_us == telemetry.received_us
-        assert headers[0].at_us == T0_US
 
     async def test_the_export_is_ordered_and_can_be_cut(self, store: Store):
         """By corrected time, pump and id, over many chunks, whatever the order of arrival; --pump and --until cut it."""

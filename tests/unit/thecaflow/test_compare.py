@@ -27,7 +27,7 @@ async def folded_live() -> PumpSnapshot:
     store = MemoryStore()
     records = pump_days(3)
     await feed(store, [records[start : start + 3] for start in range(0, len(records), 3)])
-    blob = (await store.load("pump-events", 0))["p1"]
+    blob = (await store.load(0))[0]["p1"]
     return PumpSnapshot("p1", [raw async for raw in store.export()], await facts_of(store), blob)
 
 
