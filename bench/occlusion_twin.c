@@ -1,4 +1,4 @@
-/* kernels/occlusion.py in C, operation by operation: the yardstick of `make bench`. The meaning of everything is said there.
+/* kernels/occlusion.py, pressure_model.py and excursion.py in C, operation by operation: the yardstick of `make bench`. The meaning of everything is said there.
  *
  * Build: gcc -O3 -march=native -ffp-contract=off -shared -fPIC -o occlusion_twin.so occlusion_twin.c -lm
  * Contraction is off because numba's code has none: both must give the same bits.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from kernels import occlusion
+from kernels import occlusion, pressure_model
 from kernels import state as st
 from tests.naive_occlusion import NaiveOcclusion
 from tests.pump_signals import (
@@ -115,7 +115,9 @@ def test_thresholds_follow_from_the_stated_rate(n: int):
     maxima = np.sort(rng.gumbel(size=(200_000, n)), axis=1)
     maxima[:, -1] = maxima[:, -2]
     over = (rng.gumbel(size=200_000) - maxima.mean(axis=1)) / maxima.std(axis=1, ddof=1)
-    assert np.quantile(over, 1 - occlusion.EXCEED) == pytest.approx(occlusion.K_OF_N[n - 6], rel=0.07)
+    assert np.quantile(over, 1 - pressure_model.EXCEED) == pytest.approx(
+        pressure_model.K_OF_N[n - 6], rel=0.07
+    )
 
 
 @compiled
