@@ -8,7 +8,7 @@ from typing import Protocol
 from storage import commit, facts, log, states
 from storage.migrate import require_current
 from storage.pool import Database
-from storage.restoring import refuse_restoring
+from storage.restoring import outside_restores, refuse_restoring
 from storage.types import DEFAULT_TOPIC, Changes, EventKey, FactRow, History, HistoryRequest, Known
 
 
@@ -83,7 +83,7 @@ class DatabaseStore:
 
     async def commit(self, changes: Changes) -> bool:
         """See Store."""
-        async with self._database.acquire() as connection:
+        async with self._database.acquire() as connection, outside_restores(connection):
             return await commit.commit(connection, changes, self._topic)
 
     async def export(self, pump: str | None = None, until_us: int | None = None) -> AsyncIterator[bytes]:
