@@ -31,5 +31,9 @@ class LogHoleError(ThecaflowError):
     """The log begins above the committed offset, so records were lost; restore them or rebuild."""
 
 
+class StaleStateError(ThecaflowError):
+    """A stored state was written by other rules. Stop the workers, run `thecaflow rebuild` once, then start them again."""
+
+
 class SchemaVersionError(ThecaflowError):
     """The stored schema or state is of another version; run the migrations or a rebuild."""

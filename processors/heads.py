@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.codec import encode_fact
-from contract.errors import ThecaflowError
+from contract.errors import StaleStateError
 from contract.facts import Alert, Dose, Fact, Forecast, fact_name
 from processors import fold, pump_state, uploads
 from processors.fold import WINDOW_PATIENCE_US
@@ -26,10 +26,6 @@ from storage.types import FactKind, FactRow
 
 FactPlace = tuple[int, FactKind, str, str]  # at, kind, cause, alert_id
 LONGEST_TAIL: Final = 64  # a pump without telemetry would keep every event of its life
-
-
-class StaleStateError(ThecaflowError):
-    """A stored state was written by other rules. Run `thecaflow rebuild` once, then start the workers again."""
 
 
 class TailEvent(Struct, frozen=True, kw_only=True):

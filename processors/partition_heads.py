@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
+from contract.errors import StaleStateError
 from processors.health import Progress
 from processors.metrics import Metric, Metrics
 from processors.ports import ExitCode, MustStopError, PartitionFold, Reader
@@ -181,7 +182,11 @@ class Heads:
 
     async def _make(self, partition: int, blobs: dict[str, bytes], next_offset: int) -> PartitionFold:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._make_fold, partition, blobs, next_offset)
+        try:
+            return await loop.run_in_executor(self._executor, self._make_fold, partition, blobs, next_offset)
+        except StaleStateError as stale:
+            reason = f"{self._topic} partition {partition}: {stale}"
+            raise MustStopError(ExitCode.STALE_STATES, reason) from stale
 
     async def _log_bounds(self, partitions: Collection[int]) -> Mapping[int, LogBounds]:
         assert self._reader is not None

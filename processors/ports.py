@@ -11,13 +11,14 @@ from storage.types import Changes, EventKey, History, HistoryRequest, Known
 
 
 class ExitCode(IntEnum):
-    """How a worker ends. 3 to 5 need a person; after 6 and 70 a supervisor may restart it as it is."""
+    """How a worker ends. 3 to 5 and 7 need a person; after 6 and 70 a supervisor may restart it as it is."""
 
     DONE = 0
     LOG_LOST_RECORDS = 3
     DATABASE_AHEAD_OF_LOG = 4
     TOO_MUCH_QUARANTINED = 5
     STUCK = 6
+    STALE_STATES = 7
     SURPRISE = 70
 
 

@@ -16,6 +16,7 @@ Exit codes:
    3  the log lost records that the database has not seen      } a person
    4  the database is ahead of the log                         } has to
    5  too many records cannot be used                          } look
+   7  states were written by other rules: thecaflow rebuild    }
    6  no progress for --exit-after seconds                     } restart
   70  a surprise; nothing in hand was acknowledged             } it
 """

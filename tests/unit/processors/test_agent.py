@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contract.errors import UnreachableError
+from contract.errors import StaleStateError, UnreachableError
 from processors.agent import Agent, QuarantineLimit
 from processors.health import Progress
 from processors.metrics import Metrics
@@ -377,3 +377,18 @@ async def test_draining_waits_for_the_batch_in_hand_and_takes_no_more(
     assert await taking
     assert not await bench.agent.take(bench.consumer.poll(10, 5))
     assert bench.stored == ids(0, 10)
+
+
+async def test_states_of_other_rules_stop_the_worker_with_the_way_out(bench: Bench):
+    """Not a surprise with a stack trace, at an assignment or later: an exit code of its own, and the command to run."""
+
+    def refuse(*_: object) -> CountingFold:
+        raise StaleStateError(str(StaleStateError.__doc__))
+
+    bench.heads._make_fold = refuse
+    assert await bench.assign() == {}
+    assert not await bench.agent.take(bench.consumer.poll(0, 3))
+    assert bench.surprises == []
+    assert {code for code, _ in bench.stops} == {ExitCode.STALE_STATES}
+    assert "t partition 0" in bench.stops[0][1]
+    assert "thecaflow rebuild" in bench.stops[0][1]
