@@ -93,7 +93,7 @@ class Source:
 
     def _chunks_of(self, raw: BinaryIO) -> Iterator[list[Line]]:
         rest = b""
-        for part in _parts(raw):
+        for part in parts(raw):
             *whole, rest = (rest + part).split(b"\n")
             if lines := self._lines(whole):
                 yield lines
@@ -124,7 +124,7 @@ def _line(number: int, raw: bytes) -> Line:
     return Line(number, raw, head.pump or str(number), time_us)
 
 
-def _parts(raw: BinaryIO) -> Iterator[bytes]:
+def parts(raw: BinaryIO) -> Iterator[bytes]:
     """Yield the content as it comes; raises EOFError where an archive ends too early."""
     # By its first bytes: standard input has no name, and names may lie.
     buffered = cast("io.BufferedReader", raw)

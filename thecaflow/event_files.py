@@ -1,8 +1,7 @@
-"""Reads files of events, plain or compressed, line by line; `-` is standard input."""
+"""Reads files of events, plain or compressed, with the places of their lines; `-` is standard input."""
 
 from __future__ import annotations
 
-import gzip
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,10 +12,11 @@ from typing import BinaryIO, Final
 import zstandard
 
 from contract.errors import UnusableInputError
+from ingest.replay_source import parts
 
 STDIN: Final = "-"
-_CHUNK: Final = 1 << 18
-_DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+_DAMAGED: Final = (EOFError, zlib.error, zstandard.ZstdError)
+_MAGIC: Final = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 
 
 class UnreadableFileError(UnusableInputError):
@@ -50,7 +50,7 @@ class EventFile:
         """
         try:
             with self._opened() as stream:
-                for number, line in enumerate(stream, start=1):
+                for number, line in enumerate(_split(parts(stream)), start=1):
                     if self._raw is not None and number % 256 == 0:
                         self.taken = self._raw.tell()
                     if (text := line.rstrip(b"\r\n")) and not text.isspace():
@@ -63,40 +63,23 @@ class EventFile:
             ) from failed
 
     @contextmanager
-    def _opened(self) -> Iterator[Iterable[bytes]]:
+    def _opened(self) -> Iterator[BinaryIO]:
         if self._path == STDIN:
             yield sys.stdin.buffer
             return
         with Path(self._path).open("rb") as raw:
             self._raw = raw
-            if self._path.endswith(".gz"):
-                with gzip.GzipFile(fileobj=raw) as stream:
-                    yield stream
-            elif self._path.endswith(".zst"):
-                yield _split(_unpacked(raw))
-            else:
-                yield raw
+            wanted = _MAGIC.get(Path(self._path).suffix, b"")
+            if (found := raw.peek(len(wanted))[: len(wanted)]) and found != wanted:
+                raise UnreadableFileError(f"{self._path} is not what its name says: it is not compressed so")
+            yield raw
 
 
-def _unpacked(raw: BinaryIO) -> Iterator[bytes]:
-    """Yield what zstd frames hold, one after the other; the library's own reader takes a cut file for a whole one."""
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    fed = False
-    while chunk := raw.read(_CHUNK):
-        while chunk:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(chunk)
-            fed, chunk = True, frame.unused_data if frame.eof else b""
-    if fed and not frame.eof:
-        raise EOFError("the compressed file ends in its middle")
-
-
-def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield lines from pieces of any length."""
     rest: list[bytes] = []
-    for chunk in chunks:
-        first, *others = chunk.split(b"\n")
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
         rest.append(first)
         if others:
             yield b"".join(rest)

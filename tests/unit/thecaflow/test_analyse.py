@@ -49,10 +49,10 @@ def written(path: Path, content: bytes) -> str:
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Put bytes into standard input."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
 
 
-@pytest.mark.parametrize("form", ["plain", "gz", "zst", "stdin"])
+@pytest.mark.parametrize("form", ["plain", "gz", "zst", "stdin", "packed stdin"])
 def test_every_form_of_a_file_gives_the_same_facts(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ):
@@ -63,8 +63,9 @@ def test_every_form_of_a_file_gives_the_same_facts(
         "gz": gzip.compress(half) + gzip.compress(rest),
         "zst": zstandard.compress(half) + zstandard.compress(rest),
         "stdin": EVENTS,
+        "packed stdin": zstandard.compress(EVENTS),
     }[form]
-    if form == "stdin":
+    if form.endswith("stdin"):
         feed(monkeypatch, content)
         name = "-"
     else:
@@ -161,8 +162,8 @@ def test_nothing_gives_nothing(tmp_path: Path, capfdbinary: pytest.CaptureFixtur
         ("folder", None, "directory"),
         ("cut.jsonl.gz", gzip.compress(EVENTS)[:-20], "damaged"),
         ("cut.jsonl.zst", zstandard.compress(EVENTS)[:-20], "damaged"),
-        ("plain.jsonl.gz", EVENTS, "damaged"),
-        ("plain.jsonl.zst", EVENTS, "damaged"),
+        ("plain.jsonl.gz", EVENTS, "not what its name says"),
+        ("plain.jsonl.zst", EVENTS, "not what its name says"),
     ],
 )
 def test_an_unreadable_file_is_exit_2_and_no_facts(
