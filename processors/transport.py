@@ -14,6 +14,7 @@ make it safe, and every one of them is about offsets:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from contract.errors import UnreachableError
+
+logger = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS: Final = 250
 """How long a fetch may wait for records at the broker: a seek or a question of ours waits as long behind it."""
@@ -147,6 +150,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         first, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
         return {tp: LogBounds(first[tp], end[tp]) for tp in tps}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell the group how far we are. Lag tools read it and nobody else, so a failure ends nothing, as Faust's would."""
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        ours = {TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+        try:
+            await consumer.commit({tp: offset for tp, offset in ours.items() if tp in assigned})
+        except (KafkaError, OSError, TimeoutError) as error:
+            logger.warning("the group was not told how far this worker is: %r", error)
+            return False
+        return True
 
     async def committed(self, tp: TopicPartition) -> int | None:
         """Ask the broker for what the group committed."""

@@ -19,11 +19,13 @@ from storage.types import (
     History,
     HistoryRequest,
     Known,
+    Loaded,
     QuarantineRow,
     StateRow,
 )
 
 POISON = b"poison"
+BUG = b"bug"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class CountingIntake:
 
 
 class CountingFold:
-    """PartitionFold whose state of a pump is how many events it had; a value of `poison` is quarantined."""
+    """PartitionFold whose state of a pump is how many events it had; `poison` is quarantined, `bug` is a defect."""
 
     def __init__(self, partition: int, blobs: dict[str, bytes], next_offset: int) -> None:
         self.partition = partition
@@ -44,6 +46,8 @@ class CountingFold:
 
     def read(self, records: Sequence[ConsumerRecord]) -> CountingIntake:
         fresh = [record for record in records if record.offset >= self.next_offset]
+        if any(record.value == BUG for record in fresh):
+            raise ZeroDivisionError("a defect of the fold")
         usable = [record for record in fresh if record.value != POISON]
         return CountingIntake(fresh, [(record.key.decode(), record.value.decode()) for record in usable])
 
@@ -105,6 +109,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.next_offsets: dict[int, int] = {}
         self.states: dict[int, dict[str, bytes]] = {}
+        self.run_id = 1
         self.events: list[EventRow] = []
         self.quarantined: list[QuarantineRow] = []
         self.failures: list[Exception] = []
@@ -114,9 +119,9 @@ class MemoryStore:
         if self.failures:
             raise self.failures.pop(0)
 
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+    async def load(self, partition: int) -> Loaded:
         self.fail_if_told()
-        return dict(self.states.get(partition, {})), self.next_offsets.get(partition, 0)
+        return Loaded(dict(self.states.get(partition, {})), self.next_offsets.get(partition, 0), self.run_id)
 
     async def next_offset(self, partition: int) -> int:
         self.fail_if_told()
@@ -129,8 +134,10 @@ class MemoryStore:
     async def history(self, request: HistoryRequest) -> History:
         return History(None, [], [])
 
-    async def commit(self, changes: Changes) -> bool:
+    async def commit(self, changes: Changes, run_id: int | None = None) -> bool:
         self.fail_if_told()
+        if run_id != self.run_id:
+            return False
         if self.next_offsets.get(changes.partition, 0) != changes.expected_offset:
             return False
         self.next_offsets[changes.partition] = changes.next_offset

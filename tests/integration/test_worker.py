@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.native import NativeStack
-from tests.workers import CountingFleet, WorkerProcess, fetch, make_tables, until, workers
+from tests.workers import CountingFleet, WorkerProcess, fetch, make_tables, progress, until, workers
 from thecaflow.settings import Settings
+
+OUTAGE_S = 15.0
 
 
 @pytest.fixture
@@ -107,8 +109,9 @@ async def test_a_broker_that_goes_and_comes_back_ends_no_worker(
     with workers(ready, tmp_path, "one") as [one]:
         await fleet.send(1000)
         await until(fleet.all_committed)
+        await fleet.send(1000)  # acknowledged to the group only while the broker is away
         stack.kill("kafka")
-        await asyncio.sleep(2)
+        await asyncio.sleep(OUTAGE_S)
         stack.start("kafka")
         await fleet.send(1000)
         await until(fleet.all_committed)
@@ -143,6 +146,21 @@ async def test_nothing_but_poison_stops_the_worker_and_stays_in_the_log(ready: S
         assert "cannot be used (poison)" in one.text()
     quarantined = await fetch(ready, "SELECT count(*) FROM quarantine")
     assert quarantined[0][0] < 1000
+
+
+async def test_a_defect_ends_the_process_without_an_acknowledgement(ready: Settings, tmp_path: Path):
+    """Exit 70 with the trace; what was in hand is neither committed nor skipped, started again it meets it again."""
+    fleet = CountingFleet(ready, pumps=1)
+    with workers(ready, tmp_path, "one") as [one]:
+        await fleet.send(50)
+        await until(fleet.all_committed)
+        before = await progress(ready)
+        await fleet.send(1, content="bug")
+        assert await asyncio.to_thread(one.wait) == 70
+        assert "ZeroDivisionError" in one.text()
+        one.start()
+        assert await asyncio.to_thread(one.wait) == 70
+        assert await progress(ready) == before
 
 
 async def test_a_topic_or_table_that_is_missing_is_named_with_the_command_that_makes_it(

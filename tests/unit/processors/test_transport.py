@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
 from faust.types import TP
 
 from processors.transport import Consumer, ConsumerThread, Poll, _Unread
@@ -111,6 +112,21 @@ async def test_a_partition_that_is_not_assigned_is_not_sought(thread: ConsumerTh
     """It went to another worker meanwhile; aiokafka would raise."""
     assert await thread.seek_epoch({TopicPartition("t", 9): 50}) == {}
     assert broker.positions == {LOG: 0, OTHER: 0, EMPTY: 0}
+
+
+async def test_a_group_that_cannot_be_told_ends_nothing(thread: ConsumerThread, broker: Broker):
+    """Its offsets serve lag tools; Faust would end the worker. Partitions that went away are left out."""
+    told = []
+
+    async def commit(offsets: dict[TopicPartition, int]) -> None:
+        told.append(offsets)
+        if len(told) > 1:
+            raise CommitFailedError("rebalanced")
+
+    broker.commit = commit
+    assert await thread._commit({TP("t", 0): 5, TP("t", 9): 7})
+    assert told == [{LOG: 5}]
+    assert not await thread._commit({TP("t", 0): 6})
 
 
 def test_faust_sees_no_gap_and_no_repetition_between_polls():
