@@ -154,10 +154,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Tell the group how far we are. Lag tools read it and nobody else, so a failure ends nothing, as Faust's would."""
         consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        ours = {TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+        given = {TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+        ours = {tp: offset for tp, offset in given.items() if tp in consumer.assignment()}
+        if not ours:  # all went to other workers meanwhile; aiokafka takes an empty commit for a mistake
+            return False
         try:
-            await consumer.commit({tp: offset for tp, offset in ours.items() if tp in assigned})
+            await consumer.commit(ours)
         except (KafkaError, OSError, TimeoutError) as error:
             logger.warning("the group was not told how far this worker is: %r", error)
             return False
