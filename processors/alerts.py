@@ -36,6 +36,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     `level` 0: gone, 1: seen, the on-delay runs, 2: there. `rises`: (time, priority) pairs, the priority that the alert
     has from that time on if nothing else is said. `received_us`: when the data that showed it had been received.
     `priority`: where it differs from the cause's default. `quiet_until_us`: nothing raises it above `info` before then.
+    `full_at_us`: when the on-delay of level 1 ends, and it is level 2 if nothing else is said.
     """
 
     cause: Cause
@@ -49,6 +50,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     rises: tuple[tuple[int, Priority], ...] = ()
     received_us: int | None = None
     quiet_until_us: int | None = None
+    full_at_us: int | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +179,8 @@ def _deadline_us(alert: OpenAlert) -> int | None:
     if alert.on:
         rank = PRIORITY_RANK[alert.priority]
         times += [due for due, level in _rises(alert.said) if PRIORITY_RANK[level] > rank]
+        if alert.said.level == 1 and alert.said.full_at_us is not None:
+            times.append(alert.said.full_at_us)
     return min(times, default=None)
 
 
@@ -234,18 +238,23 @@ def _gone(book: Book, alert: OpenAlert, at_us: int) -> tuple[Book, list[Alert]]:
 
 
 def _expire(book: Book, alert: OpenAlert, at_us: int) -> tuple[Book, list[Alert]]:
-    """A shelf ends, or harm comes nearer."""
-    state, until_us = alert.state, alert.until_us
+    """A shelf ends, harm comes nearer, or an on-delay ends."""
+    state, until_us, said = alert.state, alert.until_us, alert.said
+    if alert.on and said.level == 1 and said.full_at_us is not None and said.full_at_us <= at_us:
+        said = msgspec.structs.replace(said, level=2)
+        if state is AlertState.PENDING:
+            state = AlertState.ACTIVE
     priority = _priority(alert.said, at_us) if alert.on else alert.priority
     worse = PRIORITY_RANK[priority] > PRIORITY_RANK[alert.priority]
     if worse and state in _HANDLED:
         state, until_us = AlertState.ACTIVE, None
     elif until_us is not None and until_us <= at_us:
-        state = AlertState.ACTIVE if alert.said.level == 2 else AlertState.PENDING
+        state = AlertState.ACTIVE if said.level == 2 else AlertState.PENDING
         until_us = None
-    return _write(
-        book, msgspec.structs.replace(alert, state=state, priority=priority, until_us=until_us), at_us
-    )
+    changed = msgspec.structs.replace(alert, state=state, priority=priority, until_us=until_us, said=said)
+    if state is alert.state and priority is alert.priority:
+        return _keep(book, changed), []  # an on-delay that ended behind an acknowledgement or a shelf
+    return _write(book, changed, at_us)
 
 
 def _addressed(book: Book, response: Response) -> OpenAlert | None:

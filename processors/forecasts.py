@@ -21,6 +21,7 @@ from processors.pump_state import DAY_US, PumpState, whole_us
 
 FAR_US: Final = round(3652.5 * DAY_US)  # contract: null times beyond ten years
 DRY_ON, DRY_OFF = 0.5, 0.2  # contract, dry_before_alarm
+DRY_ON_DELAY: Final = 8  # of the time to the early dry date, one part
 REFILL_AHEAD_US: Final = 14 * DAY_US  # contract, refill_due
 _CERTAIN: Final = 1.959963984540054  # standard deviations of a two-sided 95 % interval
 
@@ -141,9 +142,14 @@ def _days(us: int) -> str:
 
 
 def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
-    """On from probability 0.5, off below 0.2; high within 14 days of harm or of the dry date."""
+    """On from probability 0.5, off below 0.2; high within 14 days of harm or of the dry date.
+
+    The on-delay is an eighth of the time to the early dry date: an estimate of a few days' telemetry may still turn, and
+    the nearer harm is, the less of the time is spent on waiting for it.
+    """
     chance, empty = forecast.dry_before_alarm or 0.0, forecast.empty_at
-    held = is_on(state.book, Cause.DRY_BEFORE_ALARM)
+    known, at_us = state.book.alerts.get(Cause.DRY_BEFORE_ALARM), forecast.at_us
+    held = known is not None and known.on
     if chance < (DRY_OFF if held else DRY_ON) or empty.p50_us is None:
         return Condition(cause=Cause.DRY_BEFORE_ALARM, at_us=forecast.at_us, level=0)
     harm_lo = None if empty.p05_us is None else empty.p05_us + WITHDRAWAL_LO_US
@@ -153,10 +159,17 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
         if forecast.device_alarm_at_us is None
         else f"in {_days(forecast.device_alarm_at_us - forecast.at_us)}"
     )
+    level, full_at_us = 2, None
+    if known is None or (known.on and known.said.level == 1):
+        since_us = at_us if known is None else known.since_us
+        early_us = empty.p50_us if empty.p05_us is None else empty.p05_us
+        full_at_us = since_us + max(early_us - since_us, 0) // DRY_ON_DELAY
+        level = 2 if full_at_us <= at_us else 1
     return Condition(
         cause=Cause.DRY_BEFORE_ALARM,
-        at_us=forecast.at_us,
-        level=2,
+        at_us=at_us,
+        level=level,
+        full_at_us=full_at_us,
         text=(
             f"The pump will be dry in {_days(empty.p50_us - forecast.at_us)}, before its own low-reservoir alarm"
             f" ({alarm}): it delivers {100 * (forecast.flow_ratio.mean - 1):+.1f} % against its program. Plan the refill now."

@@ -217,8 +217,9 @@ def early_empty(scene: Scene) -> Outcome:
     """Let the stroke grow so far that the pump will be dry before its own arithmetic says low."""
     used_ml = scene.rate_ul_h() * (scene.onset_us - scene.course.fills[0].at_us) / HOUR_US / 1000
     full_ml, low_ml = scene.design.reservoir_ml, scene.design.low_reservoir_ml
-    left_ml = max(full_ml - used_ml, low_ml * 1.5)
-    ratio = max(left_ml / (left_ml - low_ml) * float(scene.rng.uniform(1.08, 1.16)), 1.16)
+    device_left_ml = max(full_ml - used_ml, low_ml * 1.5)
+    left_ml = device_left_ml + used_ml * (1.0 - scene.design.drive_ratio * scene.design.stroke_ratio)
+    ratio = max(left_ml / (device_left_ml - low_ml) * float(scene.rng.uniform(1.08, 1.16)), 1.16)
     return _stroke(scene, "early_empty", "dry_before_alarm", ratio, RUNS_OUT)
 
 
