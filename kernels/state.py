@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SIZE: Final = 256
-VERSION: Final = 2
+VERSION: Final = 3
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -33,6 +33,8 @@ EXPECTED_UL: Final = 16  # uL programmed since the last row, for the stall detec
 LAST_ROW_US: Final = 17  # us, time of the last telemetry row; NaN before the first
 SENSING_ROWS: Final = 18  # 1, rows with a counter or a measured flow folded so far
 PRIMED_UL: Final = 19  # uL primed since the sensors last counted
+MOVING_SENSED_UL: Final = 20  # uL, RES_E_SENSED_UL as it was at the last movement of the counter
+MOVING_PROGRAMMED_UL: Final = 21  # uL, RES_E_PROGRAMMED_UL then; NaN before the first movement
 
 # --- DOSE 32..95: what was delivered (kernels/ledger.py). A ledger is two slots: sum and Neumaier compensation
 PROGRAMMED_UL: Final = 32  # uL, by what the events say, boluses included, priming not

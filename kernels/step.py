@@ -25,11 +25,15 @@ from kernels.state import (
     FLOW_TOLERANCE,
     LAST_ROW_US,
     MAX_RATE_UL_H,
+    MOVING_PROGRAMMED_UL,
+    MOVING_SENSED_UL,
     OCCLUSION_LEVEL,
     PRIMED_UL,
     PRIMING_UL,
     PROGRAMMED_UG,
     PROGRAMMED_UL,
+    RES_E_PROGRAMMED_UL,
+    RES_E_SENSED_UL,
     ROWS,
     SENSED_KNOWN,
     SENSED_UG,
@@ -182,6 +186,8 @@ def rows(
             sensed_ul = np.nan
         # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
         account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing))
+        if by_counter and sensed_ul > 0.0:
+            _moving(x)
         if x[PRIMED_UL] > 0.0 and not _has_counter(x):
             x[PRIMED_UL] = 0.0  # flow shows only what runs past it between two readings
         expected_ul = x[EXPECTED_UL] + total_ul
@@ -218,6 +224,17 @@ def rows(
         if count:
             return row + 1
     return stop
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moving(x: NDArray[np.float64]) -> None:
+    """Keep a stall out of sensed / programmed: a standing motor has its own alert, and says nothing of the drive's ratio."""
+    if x[STALL_LEVEL] > 0.0 and not np.isnan(x[MOVING_PROGRAMMED_UL]):
+        x[RES_E_SENSED_UL] = x[MOVING_SENSED_UL]
+        x[RES_E_PROGRAMMED_UL] = x[MOVING_PROGRAMMED_UL]
+    else:
+        x[MOVING_SENSED_UL] = x[RES_E_SENSED_UL]
+        x[MOVING_PROGRAMMED_UL] = x[RES_E_PROGRAMMED_UL]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -24,7 +24,7 @@ from contract.events import (
     VolumeReported,
 )
 from contract.facts import Cause
-from kernels import dose, drive, ledger, reservoir, step
+from kernels import dose, ledger, reservoir, step
 from kernels import state as s
 from processors.alerts import Condition
 from processors.program import compile_program, with_minimum_rate
@@ -277,20 +277,20 @@ def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState,
 def stall_condition(state: PumpState, at_us: int) -> Condition:
     """A standing motor, by the kernel's evidence or the device's word: withdrawal from 8 h to 72 h after the onset.
 
-    The onset is the last movement seen, or an alert's earlier one. A rotor that stopped inside a declared MRI window
-    raises nothing above info until 2 h after the window; it stopped within one habit after its last movement.
+    The onset is the last movement seen, or an alert's earlier one. A rotor that can have stopped inside a declared MRI
+    window, between its last movement and the first evidence that it stands, raises nothing above info until 2 h after it.
     """
     x, clinic = state.x, state.clinic
     level = 2 if clinic.device_stall else int(x[s.STALL_LEVEL])
     moved_us = float(x[s.DRV_ONSET_US])
     onset_us = at_us if np.isnan(moved_us) or not x[s.STALL_LEVEL] else min(round(moved_us), at_us)
+    stands_us = at_us
     known = state.book.alerts.get(Cause.MOTOR_STALL)
     if known is not None and known.on:
         onset_us = min(onset_us, known.said.evidence.get("onset_us", onset_us))
-    habit_us = float(x[s.DRV_COUNTER + drive.HABIT_US])
-    stopped_us = onset_us + (round(habit_us) if habit_us > 0.0 and x[s.STALL_LEVEL] else 0)
+        stands_us = known.since_us
     window_end = next(
-        (end for start, end in clinic.rotor_windows_us if start <= stopped_us and onset_us <= end), None
+        (end for start, end in clinic.rotor_windows_us if start <= stands_us and onset_us <= end), None
     )
     text = (
         "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump."

@@ -389,9 +389,11 @@ def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
     """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed where nothing measured."""
     ledger.cover(state.x, float(to_us))
     moved = {
-        slot: grown - opened
+        slot: grown - opened + 0.0
         for slot, grown, opened in zip(_LEDGERS, _totals(state), window.opened, strict=True)
     }
+    # A ledger that only grows can fall by a rounding of its sum; sensed may truly fall (a flow taken off a counter).
+    tip_ug = max(moved[s.TIP_UG], 0.0)
     filled = not np.isnan(state.x[s.CONCENTRATION_UG_ML])
     sensed = float(state.x[s.SENSING_ROWS]) > window.rows
     return Dose(
@@ -403,7 +405,7 @@ def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
         programmed_ug=moved[s.PROGRAMMED_UG] if filled else None,
         sensed_ul=moved[s.SENSED_UL] if sensed else None,
         sensed_ug=moved[s.SENSED_UG] if sensed and filled else None,
-        tip_ug=moved[s.TIP_UG] if filled else None,
+        tip_ug=tip_ug if filled else None,
         bolus_ul=moved[s.BOLUS_UL],
         priming_ul=moved[s.PRIMING_UL],
         coverage=min(max(moved[s.COVERED_US] / (to_us - window.from_us), 0.0), 1.0),
