@@ -227,11 +227,18 @@ def rows(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moving(x: NDArray[np.float64]) -> None:
-    """Keep a stall out of sensed / programmed: a standing motor has its own alert, and says nothing of the drive's ratio."""
-    if x[STALL_LEVEL] > 0.0 and not np.isnan(x[MOVING_PROGRAMMED_UL]):
+def recovered(x: NDArray[np.float64]) -> None:
+    """Put sensed / programmed back to what it was at the last movement: the motor stood since then."""
+    if not np.isnan(x[MOVING_PROGRAMMED_UL]):
         x[RES_E_SENSED_UL] = x[MOVING_SENSED_UL]
         x[RES_E_PROGRAMMED_UL] = x[MOVING_PROGRAMMED_UL]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moving(x: NDArray[np.float64]) -> None:
+    """Keep a stall out of sensed / programmed: a standing motor has its own alert, and says nothing of the drive's ratio."""
+    if x[STALL_LEVEL] > 0.0:
+        recovered(x)
     else:
         x[MOVING_SENSED_UL] = x[RES_E_SENSED_UL]
         x[MOVING_PROGRAMMED_UL] = x[RES_E_PROGRAMMED_UL]
@@ -279,6 +286,7 @@ def warm() -> None:
     dose.time_of_volume_us(program, schedule, boluses, x[SUSPENDED], 0, 1.0, 1)
     dose.daily_ul(program, schedule)
     dose.jump_ul(program, boluses, x[SUSPENDED], 0.0)
+    recovered(x)
     ledger.total(x, PROGRAMMED_UL)
     ledger.held_ul(x)
     reservoir.taken(x, 0.0, 0.0)

@@ -266,6 +266,8 @@ def _suspended(state: PumpState, at_us: int) -> PumpState:
 def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState, list[Condition]]:
     if event.code in ("motor_stall", "stall_recovered"):
         stands = event.code == "motor_stall"
+        if not stands and state.clinic.device_stall:
+            step.recovered(state.x)
         state = replace(state, clinic=replace(state.clinic, device_stall=stands))
         return state, [stall_condition(state, at_us)]
     cause = _ALARM_CAUSES.get(event.code)

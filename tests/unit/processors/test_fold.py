@@ -293,3 +293,34 @@ def test_priorities_of_the_contract_hold_for_what_is_said_here() -> None:
     assert told.alerts(3, Cause.BATTERY_ERI) == [(1.0, "active", str(Priority.LOW))]
     assert told.alerts(3, Cause.BATTERY_EOS) == [(2.0, "active", str(Priority.HIGH))]
     assert DAY_US == 24 * HOUR_US
+
+
+def test_a_stall_that_is_over_stays_out_of_the_flow_ratio() -> None:
+    """A motor that stood for a day has had its own alert; delivered / programmed is about the pump when it runs."""
+    counter = [5.0 * hour for hour in range(100)]
+    counter += [counter[-1]] * 24 + [counter[-1] + 5.0 * (hour + 1) for hour in range(60)]
+    told = story().runs(0, 5.0).rows(0, len(counter), delivered_ul=list(counter))
+    told.tell("device_alarm", 100.5, "device", code="motor_stall", text="")
+    told.tell("device_alarm", 123.5, "device", code="stall_recovered", text="")
+    means = {
+        (fact.at_us - START_US) / HOUR_US: fact.flow_ratio.mean
+        for fact in told.outcome(184).facts
+        if isinstance(fact, Forecast)
+    }
+    assert means[96] == pytest.approx(1.0, abs=0.01)
+    assert means[120] < 0.95
+    assert means[168] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_rotor_last_seen_moving_before_the_window_may_have_stopped_inside_it() -> None:
+    """Between its last movement and the first evidence lies the window: nothing above info until 2 h after it."""
+    from contract.times import format_us
+
+    window = {"from": format_us(START_US + 100 * HOUR_US), "to": format_us(START_US + 102 * HOUR_US)}
+    counter = [5.0 * hour for hour in range(100)]
+    counter += [counter[-1]] * 3 + [counter[-1] + 5.0 * (hour + 1) for hour in range(20)]
+    told = story().runs(0, 5.0).tell("note", 98, kind="mri_window", text="", **window)
+    told.rows(0, len(counter), delivered_ul=list(counter))
+    lines = told.alerts(120, Cause.MOTOR_STALL)
+    assert lines
+    assert {priority for _, _, priority in lines} == {"info"}
