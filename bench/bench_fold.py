@@ -36,7 +36,7 @@ from processors.metrics import Metrics
 from processors.partition_heads import Heads
 from processors.ports import ExitCode
 from processors.transport import Consumer, Poll
-from storage.types import Changes, EventKey, History, HistoryRequest, Known
+from storage.types import Changes, EventKey, History, HistoryRequest, Known, Loaded
 from thecaflow.settings import Settings
 from thecaflow.topics import create_topics, delete_topics
 from thecaflow.worker_app import TransportOptions, add_agent, make_app
@@ -54,9 +54,9 @@ class StubStore:
         self._offsets: dict[int, int] = {}
         self.done = asyncio.Event()
 
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+    async def load(self, partition: int) -> Loaded:
         """Nothing is stored."""
-        return {}, self._offsets.get(partition, 0)
+        return Loaded({}, self._offsets.get(partition, 0), 1)
 
     async def next_offset(self, partition: int) -> int:
         """What was committed."""
@@ -71,8 +71,9 @@ class StubStore:
         """In-order frames need none."""
         raise AssertionError(f"the bench's frames are in order, yet {request.pump} wants its past")
 
-    async def commit(self, changes: Changes) -> bool:
+    async def commit(self, changes: Changes, run_id: int | None = None) -> bool:
         """Take it."""
+        del run_id
         self._offsets[changes.partition] = changes.next_offset
         if self._offsets == self._ends:
             self.done.set()

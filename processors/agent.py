@@ -5,7 +5,7 @@ The database transaction is the commit point; see processors.partition_heads for
 What fails, and what is done:
 
 * transient database errors: retried here, with a backoff, on a fresh connection, after loading progress anew;
-* another worker owns the partition: head dropped, no acknowledgement, read again;
+* another worker owns the partition, or it was rebuilt: head dropped, no acknowledgement, read again;
 * the log lost records, or the database is ahead of the log: the worker stops and says so, since going on hides a loss;
 * too many records in quarantine: the worker stops before it acknowledges them, since that is a defect of ours;
 * anything else: the process exits without acknowledging; the supervisor restarts it, and progress is in the database.
@@ -208,12 +208,14 @@ class Agent:
             return True
         with self._busy(head):
             changes = await self._fold(head, poll)
-            if await self._commit(changes):
+            if await self._commit(changes, head.run_id):
                 await self._in_thread(head.fold.accept, changes)
                 head.next_offset = changes.next_offset
                 self._report(poll, changes)
                 return True
-        logger.warning("partition %d: another worker committed first; reading it anew", poll.partition)
+        logger.warning(
+            "partition %d: another worker or a rebuild came first; reading it anew", poll.partition
+        )
         self._heads.drop(poll.partition)
         await self._sleep(LOST_PAUSE_S)  # the group's coordinator is about to tell us the same
         await self._heads.reload(poll.partition)
@@ -246,7 +248,7 @@ class Agent:
         self._metrics.add(Metric.REWINDS, len(requests), partition=str(poll.partition))
         return changes
 
-    async def _commit(self, changes: Changes) -> bool:
+    async def _commit(self, changes: Changes, run_id: int) -> bool:
         records = changes.next_offset - changes.expected_offset
         if self._quarantine.exceeded_by(records, len(changes.quarantined)):
             newest = changes.quarantined[-1].reason if changes.quarantined else ""
@@ -257,7 +259,7 @@ class Agent:
                 f"that reads them, or raise --quarantine-share to put them into quarantine",
             )
         began = time.perf_counter()
-        committed = await self._store.commit(changes)
+        committed = await self._store.commit(changes, run_id)
         self._metrics.observe(Metric.COMMIT_SECONDS, time.perf_counter() - began)
         return committed
 

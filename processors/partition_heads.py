@@ -20,6 +20,7 @@ from processors.metrics import Metric, Metrics
 from processors.ports import ExitCode, MustStopError, PartitionFold, Reader
 from processors.transport import LogBounds
 from storage.store import Store
+from storage.types import Loaded
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +31,11 @@ SKIPS_TOLERATED: Final = 1
 
 @dataclass(slots=True)
 class Head:
-    """One partition's pumps in memory, the database's offset that they stand for, and the epoch of their polls."""
+    """One partition's pumps in memory, the database's offset and run that they stand for, and the epoch of their polls."""
 
     fold: PartitionFold
     next_offset: int
+    run_id: int
     epoch: int = NOT_SOUGHT
     busy: bool = False
 
@@ -164,17 +166,17 @@ class Heads:
             partitions
         )  # after the database: what that has seen is in the log by now
         return {
-            partition: await self._begin(partition, blobs, next_offset, bounds[partition])
-            for partition, (blobs, next_offset) in stored.items()
+            partition: await self._begin(partition, loaded, bounds[partition])
+            for partition, loaded in stored.items()
         }
 
-    async def _begin(
-        self, partition: int, blobs: dict[str, bytes], next_offset: int, bounds: LogBounds
-    ) -> Head:
+    async def _begin(self, partition: int, loaded: Loaded, bounds: LogBounds) -> Head:
+        next_offset = loaded.next_offset
         if next_offset < bounds.first:
             self._refuse_lost(partition, next_offset, bounds.first)
         self._refuse_database_ahead(partition, next_offset, bounds.end)
-        head = Head(await self._make(partition, blobs, next_offset), next_offset)
+        fold = await self._make(partition, loaded.blobs, next_offset)
+        head = Head(fold, next_offset, loaded.run_id)
         self._heads[partition] = head
         if self._progress.loaded(partition, next_offset):
             self._metrics.set(Metric.LAG, bounds.end - next_offset, partition=str(partition))

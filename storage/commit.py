@@ -40,22 +40,26 @@ _QUARANTINE_COLUMNS: Final = (
 )
 
 
-async def commit(connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC) -> bool:
+async def commit(
+    connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC, run_id: int | None = None
+) -> bool:
     """Write a batch's changes in one transaction; return False, writing nothing, if the partition has another owner.
+
+    `run_id`: the run of the states that were folded on; False if it is not the current one any more. None: any.
 
     Raises InconsistentChangesError where a replaced event or superseded fact is not stored as such, or a new one is
     stored already; UnreachableError where a frozen worker held the partition (it has been ended: try again), asyncpg's errors as they come.
     """
     try:
         async with connection.transaction():
-            run_id = await _advance(connection, topic, changes)
-            if run_id is None:
+            current_run = await _advance(connection, topic, changes, run_id)
+            if current_run is None:
                 return False
-            await _write_events(connection, changes)
-            await _write_facts(connection, changes, run_id)
-            await _write_checkpoints(connection, changes)
+            await write_events(connection, changes)
+            await _write_facts(connection, changes, current_run)
+            await write_checkpoints(connection, changes)
             await _write_quarantine(connection, topic, changes)
-            await _write_states(connection, topic, changes)
+            await write_states(connection, topic, changes)
     except asyncpg.LockNotAvailableError as held:
         await connection.fetch(named("blocker_end"), LOCK_TIMEOUT_MS)
         raise UnreachableError(
@@ -69,18 +73,21 @@ async def commit(connection: Any, changes: Changes, topic: str = DEFAULT_TOPIC) 
     return True
 
 
-async def _advance(connection: Any, topic: str, changes: Changes) -> int | None:
-    expected, next_offset = changes.expected_offset, changes.next_offset
-    run_id: int | None = await connection.fetchval(
-        named("progress_advance"), topic, changes.partition, expected, next_offset
+async def _advance(connection: Any, topic: str, changes: Changes, run_id: int | None) -> int | None:
+    partition, expected, next_offset = changes.partition, changes.expected_offset, changes.next_offset
+    current_run: int | None = await connection.fetchval(
+        named("progress_advance"), topic, partition, expected, next_offset, run_id
     )
-    if run_id is None and expected == 0:
-        run_id = await connection.fetchval(named("progress_begin"), topic, changes.partition, next_offset)
-    return run_id
+    if current_run is None and expected == 0:
+        current_run = await connection.fetchval(
+            named("progress_begin"), topic, partition, next_offset, run_id
+        )
+    return current_run
 
 
 # ------------------------------------------------------------------------------------------------------------- events
-async def _write_events(connection: Any, changes: Changes) -> None:
+async def write_events(connection: Any, changes: Changes) -> None:
+    """Write `events`, `replaced` and `received_updates`; raises as `commit` does."""
     if changes.replaced:
         await _replace(connection, changes.replaced)
     events = await _take_back(connection, changes)
@@ -159,11 +166,21 @@ async def _write_facts(connection: Any, changes: Changes, run_id: int) -> None:
         ended = [fact for fact in changes.superseded if fact.kind == kind]
         if ended:
             await _supersede(connection, kind, ended, run_id, believed_us)
+    await copy_facts(connection, changes.added, run_id, believed_us)
+    await announce(connection, changes, run_id)
+
+
+async def copy_facts(connection: Any, facts: Sequence[FactRow], run_id: int, believed_us: int) -> None:
+    """Write facts of a run that are believed from `believed_us` on."""
     for kind in _KINDS:
-        rows = encode_facts([fact for fact in changes.added if fact.kind == kind], run_id, believed_us)
+        rows = encode_facts([fact for fact in facts if fact.kind == kind], run_id, believed_us)
         await pgcopy.copy(connection, kind, FACT_COLUMNS[kind], rows)
-    outbox = encode_outbox(changes.superseded, "superseded", run_id, believed_us)
-    outbox += encode_outbox(changes.added, "added", run_id, believed_us)
+
+
+async def announce(connection: Any, changes: Changes, run_id: int) -> None:
+    """Write `superseded` and `added` to the outbox."""
+    outbox = encode_outbox(changes.superseded, "superseded", run_id, changes.believed_us)
+    outbox += encode_outbox(changes.added, "added", run_id, changes.believed_us)
     await pgcopy.copy(connection, "outbox", OUTBOX_COLUMNS, outbox)
 
 
@@ -188,7 +205,8 @@ async def _supersede(
 
 
 # ------------------------------------------------------------------------------------------------- states, checkpoints
-async def _write_checkpoints(connection: Any, changes: Changes) -> None:
+async def write_checkpoints(connection: Any, changes: Changes) -> None:
+    """Write `checkpoints` after those of `drop_checkpoints` are gone, and thin out what is old."""
     if changes.drop_checkpoints:
         pumps, after = zip(*changes.drop_checkpoints, strict=True)
         await connection.execute(named("checkpoints_drop"), pumps, after)
@@ -210,7 +228,8 @@ def _checkpoint_columns(rows: Sequence[CheckpointRow]) -> tuple[list[Any], ...]:
     )
 
 
-async def _write_states(connection: Any, topic: str, changes: Changes) -> None:
+async def write_states(connection: Any, topic: str, changes: Changes) -> None:
+    """Write `states`, and how long the longest of `events` is."""
     longest: dict[str, int] = {}
     for event in changes.events:
         longest[event.pump] = max(longest.get(event.pump, 0), event.last_us - event.first_us)

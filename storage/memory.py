@@ -19,12 +19,14 @@ from storage.types import (
     History,
     HistoryRequest,
     Known,
+    Loaded,
     QuarantineRow,
     StoredEvent,
 )
 
 Identity: TypeAlias = tuple[str, str, int, str, str, int]
 
+_RUN: Final = 1  # nothing is ever rebuilt here
 _DAY_US: Final = 86_400_000_000
 _MONTH_US: Final = 30 * _DAY_US
 
@@ -63,8 +65,10 @@ class MemoryStore:
         """(topic, partition, row) of everything quarantined so far."""
         return tuple(self._tables.quarantined)
 
-    async def commit(self, changes: Changes) -> bool:
+    async def commit(self, changes: Changes, run_id: int | None = None) -> bool:
         """See Store."""
+        if run_id not in (None, _RUN):
+            return False
         tables, place = self._tables.copy(), (self._topic, changes.partition)
         if tables.progress.get(place, 0) != changes.expected_offset:
             return False
@@ -108,11 +112,11 @@ class MemoryStore:
         ]
         return max(usable, key=lambda row: row.head_us, default=None)
 
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+    async def load(self, partition: int) -> Loaded:
         """See Store."""
         place = (self._topic, partition)
         blobs = {key[2]: blob for key, blob in self._tables.states.items() if key[:2] == place}
-        return blobs, await self.next_offset(partition)
+        return Loaded(blobs, await self.next_offset(partition), _RUN)
 
     async def next_offset(self, partition: int) -> int:
         """See Store."""

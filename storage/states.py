@@ -14,6 +14,12 @@ async def load(connection: Any, topic: str, partition: int) -> dict[str, bytes]:
     }
 
 
+async def current_run(connection: Any) -> int:
+    """Return the run whose facts and states are the present ones."""
+    run_id: int = await connection.fetchval(named("run_current"))
+    return run_id
+
+
 async def next_offset(connection: Any, topic: str, partition: int) -> int:
     """Return the first offset that is not in the database yet; 0 where nothing was committed."""
     offset: int | None = await connection.fetchval(named("progress_read"), topic, partition)

@@ -9,7 +9,7 @@ from storage import commit, facts, log, states
 from storage.migrate import require_current
 from storage.pool import Database
 from storage.restoring import outside_restores, refuse_restoring
-from storage.types import DEFAULT_TOPIC, Changes, EventKey, FactRow, History, HistoryRequest, Known
+from storage.types import DEFAULT_TOPIC, Changes, EventKey, FactRow, History, HistoryRequest, Known, Loaded
 
 
 class Store(Protocol):
@@ -18,8 +18,8 @@ class Store(Protocol):
     Any verb may raise UnreachableError: what failed may pass by itself, so try again.
     """
 
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
-        """Return head states by pump and the first offset that is not stored, as of one moment."""
+    async def load(self, partition: int) -> Loaded:
+        """Return head states by pump, the first offset that is not stored, and the current run, as of one moment."""
 
     async def next_offset(self, partition: int) -> int:
         """Return the first offset that is not stored; 0 where nothing is."""
@@ -30,9 +30,10 @@ class Store(Protocol):
     async def history(self, request: HistoryRequest) -> History:
         """Return what a rewind folds again."""
 
-    async def commit(self, changes: Changes) -> bool:
+    async def commit(self, changes: Changes, run_id: int | None = None) -> bool:
         """Write a batch in one transaction; False, and nothing written, if the partition has another owner.
 
+        False too if `run_id`, that of the states folded on, is not the current run: the states were rebuilt meanwhile.
         Raises InconsistentChangesError where something replaced or superseded is not stored as such.
         """
 
@@ -55,7 +56,7 @@ class DatabaseStore:
         async with self._database.acquire() as connection:
             await require_current(connection)
 
-    async def load(self, partition: int) -> tuple[dict[str, bytes], int]:
+    async def load(self, partition: int) -> Loaded:
         """See Store. States older than the offset would pass the compare-and-set and lose events: so one snapshot."""
         async with (
             self._database.acquire() as connection,
@@ -63,7 +64,8 @@ class DatabaseStore:
         ):
             await refuse_restoring(connection)
             next_offset = await states.next_offset(connection, self._topic, partition)
-            return await states.load(connection, self._topic, partition), next_offset
+            run_id = await states.current_run(connection)
+            return Loaded(await states.load(connection, self._topic, partition), next_offset, run_id)
 
     async def next_offset(self, partition: int) -> int:
         """See Store."""
@@ -81,10 +83,10 @@ class DatabaseStore:
         async with self._database.acquire() as connection:
             return await log.history(connection, request)
 
-    async def commit(self, changes: Changes) -> bool:
+    async def commit(self, changes: Changes, run_id: int | None = None) -> bool:
         """See Store."""
         async with self._database.acquire() as connection, outside_restores(connection):
-            return await commit.commit(connection, changes, self._topic)
+            return await commit.commit(connection, changes, self._topic, run_id)
 
     async def export(self, pump: str | None = None, until_us: int | None = None) -> AsyncIterator[bytes]:
         """See Store."""

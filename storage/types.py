@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,14 @@ class StateRow:
 
     pump: str
     blob: bytes
+
+
+class Loaded(NamedTuple):
+    """A partition as a worker takes it over: head states by pump, the offset they stand for, the run they belong to."""
+
+    blobs: dict[str, bytes]
+    next_offset: int
+    run_id: int
 
 
 @dataclass(frozen=True, slots=True)

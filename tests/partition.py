@@ -25,7 +25,8 @@ async def feed(
     fold, offset = PartitionFold(0, {}, 0), 0
     for batch in batches:
         if reload_each:
-            fold = PartitionFold(0, *await store.load(0))
+            loaded = await store.load(0)
+            fold = PartitionFold(0, loaded.blobs, loaded.next_offset)
         records = [LogRecord(offset + number, raw) for number, raw in enumerate(batch)]
         offset += len(records)
         intake = fold.read(records)

@@ -25,7 +25,7 @@ async def test_a_restore_is_waited_for_and_its_connections_are_not_used_afterwar
         with pytest.raises(UnreachableError, match="is being restored"):
             await store.load(0)
         stack.sql("SELECT timescaledb_post_restore()", name)
-        assert await store.load(0) == ({}, 0)
+        assert await store.load(0) == ({}, 0, 1)
         with pytest.raises(UnreachableError, match="dates from a restore"):
             await store.commit(changes)
         assert await store.commit(changes)

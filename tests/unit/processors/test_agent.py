@@ -288,7 +288,7 @@ async def test_a_cancelled_batch_leaves_no_head_behind(bench: Bench, monkeypatch
     await bench.assign()
     reached = asyncio.Event()
 
-    async def hang(changes: object) -> bool:
+    async def hang(changes: object, run_id: int) -> bool:
         reached.set()
         await asyncio.sleep(60)
         return True
@@ -363,10 +363,10 @@ async def test_draining_waits_for_the_batch_in_hand_and_takes_no_more(
     reached, go_on = asyncio.Event(), asyncio.Event()
     commit = bench.store.commit
 
-    async def slow(changes: object) -> bool:
+    async def slow(changes: object, run_id: int) -> bool:
         reached.set()
         await go_on.wait()
-        return await commit(changes)
+        return await commit(changes, run_id)
 
     monkeypatch.setattr(bench.store, "commit", slow)
     taking = asyncio.create_task(bench.agent.take(bench.consumer.poll(0, 10)))
@@ -392,3 +392,15 @@ async def test_states_of_other_rules_stop_the_worker_with_the_way_out(bench: Ben
     assert {code for code, _ in bench.stops} == {ExitCode.STALE_STATES}
     assert "t partition 0" in bench.stops[0][1]
     assert "thecaflow rebuild" in bench.stops[0][1]
+
+
+async def test_a_rebuild_meanwhile_voids_what_is_in_memory(bench: Bench):
+    """A head of an earlier run commits nothing, although the offset fits; the states of the new run are loaded instead."""
+    await bench.assign()
+    assert await bench.agent.take(bench.consumer.poll(0, 3))
+    bench.store.run_id = 2
+    assert not await bench.agent.take(bench.consumer.poll(3, 3))
+    assert bench.stored == ids(0, 3)
+    assert len(bench.folds) == 2
+    assert await bench.agent.take(bench.consumer.poll(3, 3))
+    assert bench.stored == ids(0, 6)

@@ -64,6 +64,15 @@ class StoreSuite:
         assert not await store.commit(batch(10))
         assert await store.next_offset(3) == 0
 
+    async def test_what_was_folded_on_states_of_another_run_is_refused(self, store: Store):
+        """A rebuild changes the run and no offset: a batch says on which run it was folded, from the first one on."""
+        run_id = (await store.load(3)).run_id
+        assert not await store.commit(batch(0, events=[note("p", "a")]), run_id + 1)
+        assert await store.commit(batch(0, events=[note("p", "a")]), run_id)
+        assert not await store.commit(batch(10, events=[note("p", "b")]), run_id + 1)
+        assert await store.known([("p", "b")]) == {}
+        assert await store.commit(batch(10, events=[note("p", "b")]), run_id)
+
     async def test_partitions_stand_by_themselves(self, store: Store):
         """The same offsets of another partition are other offsets."""
         assert await store.commit(batch(0))
