@@ -140,16 +140,17 @@ def fact_rows(facts: Iterable[Fact], before: Iterable[FactPlace] = ()) -> list[F
 
 def difference(old: Iterable[FactRow], new: Iterable[FactRow]) -> tuple[list[FactRow], list[FactRow]]:
     """(added, superseded): what has to be written so that `new` is believed in place of `old`."""
-    left = {_identity(row): row for row in old}
+    left = {identity(row): row for row in old}
     added = []
     for row in new:
-        known = left.get(_identity(row))
+        known = left.get(identity(row))
         if known is not None and known.line == row.line:
-            del left[_identity(row)]
+            del left[identity(row)]
         else:
             added.append(row)
     return added, list(left.values())
 
 
-def _identity(row: FactRow) -> tuple[str, int, str, str, int]:
+def identity(row: FactRow) -> tuple[str, int, str, str, int]:
+    """By what a fact of a pump is superseded."""
     return (row.kind, row.at_us, row.cause, row.alert_id, row.ordinal)

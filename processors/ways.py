@@ -2,25 +2,26 @@
 
 `extend`: they are later than everything folded. `from_last_row`: later than the newest telemetry row, but not than the
 clinic's events after it, which are kept beside the head and folded once more. `from_history`: from a checkpoint, or from
-the pump's beginning, with what the log of record holds since. Each gives the new head, what counts of the new events, the
-facts that were believed of the time folded anew (`old`), and those that are believed now (`new`).
+the pump's beginning (`from_beginning`), with what the log of record holds since. Each gives the new head, what counts of
+the new events, the facts that were believed of the time folded anew (`old`), and those that are believed now (`new`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.codec import decode_msgpack, with_received
-from contract.events import Telemetry, type_name
+from contract.errors import UnreadableLogError
+from contract.events import Telemetry, Tick, type_name
 from contract.facts import Cause, Quarantined
 from processors import fold, heads, pump_state, timeline, uploads
 from processors.heads import LONGEST_TAIL, Head, TailEvent
 from processors.pump_state import PumpState
 from processors.timeline import Settled, Sighting
-from storage.types import CheckpointRow, EventRow, FactRow, History
+from storage.types import CheckpointRow, EventRow, FactRow, History, StoredEvent
 
 
 class Way(Struct, frozen=True, kw_only=True, eq=False):
@@ -35,6 +36,16 @@ class Way(Struct, frozen=True, kw_only=True, eq=False):
     rewound_to_us: int | None = None
     replaced: list[str] = []
     lost: list[Sighting] = []
+
+
+class Whole(Struct, frozen=True, kw_only=True, eq=False):
+    """A pump folded from its beginning. `facts`: up to its last item; `lost`: what lost its id to other content."""
+
+    head: Head
+    facts: list[FactRow]
+    settled: list[Settled]
+    lost: list[Sighting]
+    midnights: list[PumpState]
 
 
 class Settlement(Struct, frozen=True, kw_only=True, eq=False):
@@ -96,11 +107,8 @@ def from_last_row(head: Head, new: list[Sighting]) -> Way:
     base = head.at_row
     assert base is not None
     tail = [_from_tail(one) for one in head.tail]
-    settled, clock, skews = timeline.settle(base.clock, [*tail, *new])
-    folded = fold.fold(replace(base, clock=clock), timeline.arrange(settled, skews, base.head))
-    rows = heads.fact_rows(folded.facts)
-    fresh = {id(seen) for seen in new}
-    news = [one for one in settled if id(one.sighting) in fresh]
+    settled, folded, rows = _refold(base, [*tail, *new])
+    news = _of(settled, new)
     track, said = uploads.fold_uploads(head.track, uploads.uploads_of(news))
     return Way(
         head=_stand(_bare(head, track), base, folded, settled, rows),
@@ -113,50 +121,79 @@ def from_last_row(head: Head, new: list[Sighting]) -> Way:
     )
 
 
+def from_beginning(pump: str, sightings: Iterable[Sighting]) -> Whole:
+    """The one fold of a whole pump: rewinds, rebuilds and comparisons all call it."""
+    winners, lost = timeline.unique(sightings)
+    base = pump_state.begin(pump)
+    settled, folded, rows = _refold(base, winners)
+    track, said = uploads.fold_uploads(uploads.begin(pump), uploads.uploads_of(settled))
+    return Whole(
+        head=_stand(_bare(heads.begin(pump), track), base, folded, settled, rows),
+        facts=[*rows, *heads.fact_rows(said)],
+        settled=settled,
+        lost=lost,
+        midnights=folded.at_midnights,
+    )
+
+
 def from_history(head: Head, new: list[Sighting], history: History, earlier: dict[str, int]) -> Way:
     """Go on from the history's checkpoint, or from the beginning where it has none and holds everything.
 
     `earlier`: id -> a `received` earlier than the stored one, which can change the clock and who won an id.
     """
-    pump = head.physics.pump
-    stored = [
-        _from_log(one.payload, one.received_us, one.digest, one.offset_us, earlier) for one in history.events
-    ]
+    stored = [from_log(one, earlier) for one in history.events]
     if history.checkpoint is None:
-        base, everything = pump_state.begin(pump), True
-        winners, lost = timeline.unique([*stored, *new])
-    else:
-        base, everything = heads.decode_checkpoint(history.checkpoint.blob), False
-        winners, lost = [*stored, *new], []
-    settled, clock, skews = timeline.settle(base.clock, winners)
-    folded = fold.fold(replace(base, clock=clock), timeline.arrange(settled, skews, base.head))
-    rows = heads.fact_rows(folded.facts)
-    fresh = {id(seen) for seen in new}
-    news = [one for one in settled if id(one.sighting) in fresh]
+        return _from_whole(head, stored, new, history)
+    base = heads.decode_checkpoint(history.checkpoint.blob)
+    settled, folded, rows = _refold(base, [*stored, *new])
+    news = _of(settled, new)
+    track, said = uploads.fold_uploads(head.track, uploads.uploads_of(news))
     moved = [one for one in settled if _moved(one)]
-    track, silence = head.track, list(head.uploads_ahead)
-    heard = uploads.uploads_of(settled if everything else news)
-    if everything:
-        track, silence = (
-            uploads.begin(pump),
-            [row for row in history.facts if row.cause == Cause.TELEMETRY_SILENT],
-        )
-    track, said = uploads.fold_uploads(track, heard)
-    known = {id(seen) for seen in stored}
     return Way(
         head=_stand(_bare(head, track), base, folded, settled, rows),
         events=[event_row(one) for one in (*news, *moved)],
-        old=[*(row for row in history.facts if row.cause != Cause.TELEMETRY_SILENT), *silence],
+        old=[*(row for row in history.facts if row.cause != Cause.TELEMETRY_SILENT), *head.uploads_ahead],
         new=[*rows, *heads.fact_rows(said)],
         midnights=folded.at_midnights,
-        news=settled if everything else news,
+        news=news,
         rewound_to_us=base.head[0] + 1,
-        replaced=[one.event.id for one in moved] + [seen.event.id for seen in lost if id(seen) in known],
-        lost=lost,
+        replaced=[one.event.id for one in moved],
+    )
+
+
+def _from_whole(head: Head, stored: list[Sighting], new: list[Sighting], history: History) -> Way:
+    whole = from_beginning(head.physics.pump, [*stored, *new])
+    moved = [one for one in whole.settled if _moved(one)]
+    known = {id(seen) for seen in stored}
+    return Way(
+        head=whole.head,
+        events=[event_row(one) for one in (*_of(whole.settled, new), *moved)],
+        old=list(history.facts),
+        new=whole.facts,
+        midnights=whole.midnights,
+        news=whole.settled,
+        rewound_to_us=timeline.GENESIS[0] + 1,
+        replaced=[one.event.id for one in moved]
+        + [seen.event.id for seen in whole.lost if id(seen) in known],
+        lost=whole.lost,
     )
 
 
 # ---------------------------------------------------------------------------------------------------------- parts
+
+
+def _refold(
+    base: PumpState, sightings: Sequence[Sighting]
+) -> tuple[list[Settled], fold.Folded, list[FactRow]]:
+    settled, clock, skews = timeline.settle(base.clock, sightings)
+    folded = fold.fold(replace(base, clock=clock), timeline.arrange(settled, skews, base.head))
+    return settled, folded, heads.fact_rows(folded.facts)
+
+
+def _of(settled: list[Settled], sightings: list[Sighting]) -> list[Settled]:
+    """Those of `settled` that these sightings became."""
+    chosen = {id(seen) for seen in sightings}
+    return [one for one in settled if id(one.sighting) in chosen]
 
 
 def _bare(head: Head, track: uploads.UploadState) -> Head:
@@ -195,20 +232,25 @@ def _tail(settled: list[Settled], at_row: PumpState) -> tuple[TailEvent, ...]:
 
 
 def _from_tail(one: TailEvent) -> Sighting:
-    return _from_log(one.raw, None, one.digest, one.offset_us, {})
+    return from_log(StoredEvent(one.raw, None, one.offset_us, one.digest), {})
 
 
-def _from_log(
-    raw: bytes, received_us: int | None, digest: bytes, offset_us: int, earlier: dict[str, int]
-) -> Sighting:
-    event = decode_msgpack(raw)
-    assert not isinstance(event, Quarantined)  # only what was decoded once is in the log of record
-    assert event.__struct_config__.tag != "tick"
-    received_us = earlier.get(event.id, received_us)  # type: ignore[union-attr]
-    if received_us is not None and received_us != event.received_us:  # type: ignore[union-attr]
+def from_log(stored: StoredEvent, earlier: dict[str, int]) -> Sighting:
+    """An event of the log of record as the fold takes it; `earlier`: id -> a `received` earlier than the stored one.
+
+    Raises UnreadableLogError where this version can't decode what an earlier one did.
+    """
+    raw, event = stored.payload, decode_msgpack(stored.payload)
+    if isinstance(event, Quarantined | Tick):
+        reason = event.reason if isinstance(event, Quarantined) else "a tick"
+        raise UnreadableLogError(
+            f"the log of record holds what is no event ({reason}); report it, keep the log"
+        )
+    received_us = earlier.get(event.id, stored.received_us)
+    if received_us is not None and received_us != event.received_us:
         raw = with_received(raw, received_us)
         event = replace(event, received_us=received_us)
-    return Sighting(event=event, digest=digest, raw=raw, settled_offset_us=offset_us)  # type: ignore[arg-type]
+    return Sighting(event=event, digest=stored.digest, raw=raw, settled_offset_us=stored.offset_us)
 
 
 def _moved(one: Settled) -> bool:

@@ -179,12 +179,13 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One event read back from the log: its wire bytes, its earliest `received`, and its clock correction."""
+    """One event read back from the log: its wire bytes, its earliest `received`, its clock correction, whether it counts."""
 
     payload: bytes
     received_us: int | None
     offset_us: int
     digest: bytes
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,15 @@ class History:
     checkpoint: CheckpointRow | None
     events: Sequence[StoredEvent]
     facts: Sequence[FactRow]
+
+
+@dataclass(frozen=True, slots=True)
+class PumpLog:
+    """All that is stored of a pump: its whole log, the facts believed now (current run), its head state if it has one."""
+
+    events: Sequence[StoredEvent]
+    facts: Sequence[FactRow]
+    head: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
