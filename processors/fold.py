@@ -128,7 +128,11 @@ class _Run:
             first_us = int(items.rows_us[self._row])
             self._begin(first_us, opens=True)
             until = min(self._due_us(), _FOREVER)
-            reach = int(np.searchsorted(items.rows_us[self._row : stop], until, side="right")) + self._row
+            ahead_us = items.rows_us[self._row : stop]
+            reach = int(np.searchsorted(ahead_us, until, side="right")) + self._row
+            # A row at midnight itself opens the new day: the checkpoint is the state before it.
+            midnight_us = (first_us // DAY_US + 1) * DAY_US
+            reach = min(reach, int(np.searchsorted(ahead_us, midnight_us, side="left")) + self._row)
             self._kernel_rows(items, max(reach, self._row + 1))
 
     def _kernel_rows(self, items: Items, stop: int) -> None:
