@@ -13,6 +13,8 @@ from contract.errors import SchemaVersionError, ThecaflowError, UnreachableError
 from storage.pgcopy import PG_EPOCH_US, clamped_us
 
 LOCK_TIMEOUT_MS: Final = 5_000
+WORKER: Final = "thecaflow worker"
+"""Name of a worker's sessions, by which a rebuild sees that one is up."""
 # force_custom_plan: a plan made while a table was new and empty would otherwise serve on when it has millions of rows.
 _SESSION: Final = {
     "application_name": "thecaflow",
@@ -70,8 +72,10 @@ class Database:
             self._pool.terminate()
 
 
-async def connect(settings: DatabaseSettings, *, connections: int = 4) -> Database:
-    """Open a pool of at most `connections`, one of them now.
+async def connect(
+    settings: DatabaseSettings, *, connections: int = 4, name: str = _SESSION["application_name"]
+) -> Database:
+    """Open a pool of at most `connections`, one of them now; `name` is what the database shows of its sessions.
 
     Raises UnreachableError where nothing answers, UnusableInputError where the URL, the user or the database is wrong.
     """
@@ -81,7 +85,7 @@ async def connect(settings: DatabaseSettings, *, connections: int = 4) -> Databa
             min_size=1,
             max_size=connections,
             init=use_integer_times,
-            server_settings=_SESSION,
+            server_settings=_SESSION | {"application_name": name},
             command_timeout=60,
             timeout=10,
         )

@@ -32,7 +32,7 @@ from processors.partition_heads import Heads
 from processors.ports import ExitCode, PartitionFold
 from processors.transport import Consumer, partitions_of
 from processors.worker_http import WorkerHttp
-from storage.pool import Database, connect
+from storage.pool import WORKER, Database, connect
 from storage.store import DatabaseStore
 from thecaflow.settings import Settings
 from thecaflow.worker_app import TransportOptions, add_agent, make_app, quiet_collector
@@ -134,7 +134,7 @@ class _Worker:
             _leave(self._code, "ended while compiling")  # a compiler's thread cannot be interrupted
         warming.result()
         self._progress.measured({})  # compiling was no silence
-        database = await self._persistently(lambda: connect(self._settings))
+        database = await self._persistently(lambda: connect(self._settings, name=WORKER))
         if database is None:
             return
         try:

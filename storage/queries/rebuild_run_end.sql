@@ -1,0 +1,1 @@
+UPDATE run SET current = false WHERE current

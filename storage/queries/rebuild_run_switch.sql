@@ -1,0 +1,1 @@
+UPDATE run SET current = true WHERE run_id = $1
