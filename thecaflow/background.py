@@ -48,6 +48,10 @@ def stop_in_background(name: str, settings: Settings, limit_s: float = 20.0) -> 
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
+    # A process that is ending has no command line any more while it still holds its ports.
+    with suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < end:
+            time.sleep(0.01)
     pid_file.unlink(missing_ok=True)
     return True
 
