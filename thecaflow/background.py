@@ -48,10 +48,6 @@ def stop_in_background(name: str, settings: Settings, limit_s: float = 20.0) -> 
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
-    # A process that is ending has no command line any more while it still holds its ports.
-    with suppress(ChildProcessError):
-        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < end:
-            time.sleep(0.01)
     pid_file.unlink(missing_ok=True)
     return True
 
@@ -60,13 +56,24 @@ def running_pid(pid_file: Path) -> int | None:
     """Return the process of a pid file if it lives and is a ``thecaflow`` command; the number may be another's by now."""
     try:
         pid = int(pid_file.read_text().split()[0])
-        # A child of ours that has ended is a zombie until somebody asks how.
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return pid if b"thecaflow" in _command_line(pid) else None
     except (OSError, ValueError, IndexError):
         return None
-    return pid if b"thecaflow" in command_line else None
+
+
+def _command_line(pid: int) -> bytes:
+    """The command line of a process; empty once it has ended. Raises OSError if there is none of that number.
+
+    A process that is just beginning or ending has none for a moment, although it lives and may hold its port.
+    """
+    while True:
+        with suppress(ChildProcessError):  # a child of ours that has ended is a zombie until somebody asks how
+            os.waitpid(pid, os.WNOHANG)
+        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if command_line or state in "ZX":
+            return command_line
+        time.sleep(0.005)
 
 
 def log_file(name: str, settings: Settings) -> Path:
