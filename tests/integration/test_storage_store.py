@@ -185,7 +185,7 @@ async def test_a_worker_frozen_in_mid_commit_is_ended_by_the_next_owner(
 
     async def freeze() -> None:
         async with database.acquire() as connection, connection.transaction():
-            await connection.fetchval(named("progress_begin"), TOPIC, 3, 10)
+            await connection.fetchval(named("progress_begin"), TOPIC, 3, 10, None)
             await connection.copy_to_table(
                 "events", columns=EVENT_COLUMNS, format="binary", source=never_ending()
             )
