@@ -171,7 +171,7 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
         level=level,
         full_at_us=full_at_us,
         text=(
-            f"The pump will be dry in {_days(empty.p50_us - forecast.at_us)}, before its own low-reservoir alarm"
+            f"The pump {_dry_in(empty.p50_us - at_us)}, before its own low-reservoir alarm"
             f" ({alarm}): it delivers {100 * (forecast.flow_ratio.mean - 1):+.1f} % against its program. Plan the refill now."
         ),
         evidence={
@@ -185,6 +185,10 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
         rises=((near, Priority.HIGH),),
         received_us=state.received_us,
     )
+
+
+def _dry_in(left_us: int) -> str:
+    return f"will be dry in {_days(left_us)}" if left_us > 0 else f"ran dry {_days(-left_us)} ago"
 
 
 def _refill(state: PumpState, forecast: Forecast) -> Condition:
