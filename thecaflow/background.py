@@ -67,7 +67,8 @@ def _command_line(pid: int) -> bytes:
     A process that is just beginning or ending has none for a moment, although it lives and may hold its port.
     """
     while True:
-        with suppress(ChildProcessError):  # a child of ours that has ended is a zombie until somebody asks how
+        # A child of ours that has ended is a zombie until somebody asks how.
+        with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
