@@ -15,25 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
-from contract.facts import Cause, Dose, Fact
-from kernels import dose, ledger, step
+from contract.facts import Cause, Fact
+from kernels import dose, step
 from kernels import state as s
-from processors import alerts, clinical, forecasts, signals
+from processors import alerts, clinical, forecasts, signals, windows
 from processors.alerts import Condition, Response
-from processors.pump_state import DAY_US, Program, PumpState, Window
+from processors.pump_state import DAY_US, Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
 
-_LEDGERS: Final = (
-    s.PROGRAMMED_UL,
-    s.PROGRAMMED_UG,
-    s.SENSED_UL,
-    s.SENSED_UG,
-    s.TIP_UG,
-    s.BOLUS_UL,
-    s.PRIMING_UL,
-    s.COVERED_US,
-)
-_SUMS: Final = np.array(_LEDGERS)
 _FOREVER: Final = 2**62
 WINDOW_PATIENCE_US: Final = 2 * DAY_US  # contract: a present 48 h past its end closes a window
 
@@ -249,7 +238,7 @@ class _Run:
         if opens and self.state.window is None:
             # (from, to]: an item exactly on a boundary belongs to the window that ends there.
             start = (-(-at_us // self.window_us) - 1) * self.window_us
-            self.state = replace(self.state, window=_opened(self.state, start))
+            self.state = replace(self.state, window=windows.opened(self.state, start))
 
     # -------------------------------------------------------------------------------------------- deadlines
 
@@ -271,8 +260,8 @@ class _Run:
             ends = window is not None and window.from_us + self.window_us == due_us
             if window is not None and ends:
                 if due_us <= closed_before_us:
-                    self.facts.append(_dose(ahead, window, due_us))
-                self.state = replace(self.state, window=_opened(ahead, due_us))
+                    self.facts.append(windows.dose(ahead, window, due_us))
+                self.state = replace(self.state, window=windows.opened(ahead, due_us))
             written = ends and due_us <= closed_before_us
             judged = due_us in (self.state.midnight_us, self.state.crossing_us)
             if due_us == self.state.midnight_us:
@@ -299,7 +288,7 @@ class _Run:
             return
         ahead = self.state.copy()
         self._advance(ahead, at_us)
-        self.facts.append(_dose(ahead, window, at_us))
+        self.facts.append(windows.dose(ahead, window, at_us))
         if ahead.clinic.filled_us is not None:
             self._judge(ahead, at_us, write=True, alarms=False)
 
@@ -376,41 +365,4 @@ def _skew(change: SkewChanged, at_us: int) -> Condition:
         text=f"The device's clock is {abs(seconds):.0f} s {'slow' if seconds > 0 else 'fast'}: set it at the next visit.",
         evidence={"offset_s": seconds},
         received_us=change.received_us,
-    )
-
-
-def _opened(state: PumpState, from_us: int) -> Window:
-    return Window(from_us=from_us, opened=tuple(_totals(state)), rows=float(state.x[s.SENSING_ROWS]))
-
-
-def _totals(state: PumpState) -> list[float]:
-    """Every ledger, and the time covered: `kernels.ledger.total` of each, at once."""
-    totals: list[float] = (state.x[_SUMS] + state.x[_SUMS + 1]).tolist()
-    return totals
-
-
-def _dose(state: PumpState, window: Window, to_us: int) -> Dose:
-    """The ledgers' growth since the window opened; *_ug are null before the first fill, sensed where nothing measured."""
-    ledger.cover(state.x, float(to_us))
-    moved = {
-        slot: grown - opened + 0.0
-        for slot, grown, opened in zip(_LEDGERS, _totals(state), window.opened, strict=True)
-    }
-    # A ledger that only grows can fall by a rounding of its sum; sensed may truly fall (a flow taken off a counter).
-    tip_ug = max(moved[s.TIP_UG], 0.0)
-    filled = not np.isnan(state.x[s.CONCENTRATION_UG_ML])
-    sensed = float(state.x[s.SENSING_ROWS]) > window.rows
-    return Dose(
-        pump=state.pump,
-        at_us=to_us,
-        from_us=window.from_us,
-        to_us=to_us,
-        programmed_ul=moved[s.PROGRAMMED_UL],
-        programmed_ug=moved[s.PROGRAMMED_UG] if filled else None,
-        sensed_ul=moved[s.SENSED_UL] if sensed else None,
-        sensed_ug=moved[s.SENSED_UG] if sensed and filled else None,
-        tip_ug=tip_ug if filled else None,
-        bolus_ul=moved[s.BOLUS_UL],
-        priming_ul=moved[s.PRIMING_UL],
-        coverage=min(max(moved[s.COVERED_US] / (to_us - window.from_us), 0.0), 1.0),
     )

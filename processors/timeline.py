@@ -28,6 +28,7 @@ from contract.events import (
     Telemetry,
     type_name,
 )
+from processors.known_rows import NO_ROWS, KnownRows
 
 SKEW_US: Final = 60_000_000
 NEVER_US: Final = -(2**62)
@@ -164,7 +165,7 @@ def settle(clock: Clock, sightings: Sequence[Sighting]) -> tuple[list[Settled], 
     the clock after them, and the changes of `clock_skew` as items.
     """
     passed_seq = clock.max_seq  # two events of one `seq` must not take each other for passed
-    known = _KnownRows(clock.max_raw_us)
+    known = KnownRows(clock.max_raw_us)
     settled: list[Settled] = []
     skews: list[Item] = []
     for seen in sorted(sightings, key=_log_order):
@@ -243,53 +244,6 @@ def _skew(event: PumpEvent, raw_us: NDArray[np.int64], offset_us: int) -> Item:
     return key, SkewChanged(on=abs(offset_us) >= SKEW_US, offset_us=offset_us, received_us=received_us)
 
 
-class _KnownRows:
-    """Which rows of a source were seen: a row equal in raw time and every value is that row again."""
-
-    def __init__(self, max_raw_us: int) -> None:
-        self.max_raw_us = max_raw_us
-        self._frames: dict[str, list[tuple[NDArray[np.int64], Telemetry]]] = {}
-        self._newest: dict[str, int] = {}
-        self._index: dict[str, set[tuple[int, bytes]]] = {}
-
-    def fresh(self, event: PumpEvent) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """(raw times of all rows; raw times and row numbers of those that no earlier frame of the source holds)."""
-        if not isinstance(event, Telemetry):
-            return _NO_ROWS, _NO_ROWS, _NO_ROWS
-        raw_us = event.rows_us()
-        kept = np.arange(len(raw_us), dtype=np.int64)
-        if not len(raw_us):
-            return raw_us, raw_us, kept
-        source = event.source
-        repeats_inside = bool((raw_us[1:] == raw_us[:-1]).any())
-        if repeats_inside or raw_us[0] <= self._newest.get(source, NEVER_US):
-            kept = self._unseen(event, raw_us)
-        self._frames.setdefault(source, []).append((raw_us, event))
-        self._newest[source] = max(self._newest.get(source, NEVER_US), int(raw_us[-1]))
-        self.max_raw_us = max(self.max_raw_us, int(raw_us[-1]))
-        return raw_us, raw_us if len(kept) == len(raw_us) else raw_us[kept], kept
-
-    def _unseen(self, event: Telemetry, raw_us: NDArray[np.int64]) -> NDArray[np.int64]:
-        index = self._index.setdefault(event.source, set())
-        for known_us, frame in self._frames.pop(event.source, []):
-            index.update(_rows(frame, known_us))
-        kept = []
-        for number, row in enumerate(_rows(event, raw_us)):
-            if row not in index:
-                index.add(row)
-                kept.append(number)
-        return np.array(kept, dtype=np.int64)
-
-
-_NO_ROWS: Final = np.empty(0, dtype=np.int64)
-
-
-def _rows(event: Telemetry, raw_us: NDArray[np.int64]) -> list[tuple[int, bytes]]:
-    # + 0.0 turns -0 into 0, and one NaN stands for every null, so that equal numbers have equal bytes.
-    columns = np.ascontiguousarray(np.where(np.isnan(event.columns), np.nan, event.columns + 0.0).T)
-    return [(int(time), columns[number].tobytes()) for number, time in enumerate(raw_us)]
-
-
 # -------------------------------------------------------------------------------------------------------- order
 
 
@@ -334,7 +288,7 @@ def arrange(settled: Iterable[Settled], skews: Sequence[Item] = (), after: Key =
 def _later_rows(one: Settled, after: Key) -> NDArray[np.int64]:
     """Positions among the new rows of `one` whose key is beyond `after`."""
     if not len(one.rows_us) or one.rows_us[-1] < after[0]:
-        return _NO_ROWS
+        return NO_ROWS
     start = int(np.searchsorted(one.rows_us, after[0], side="left"))
     while start < len(one.rows_us) and one.rows_us[start] == after[0] and row_key(one, start) <= after:
         start += 1
@@ -347,9 +301,9 @@ def _with_rows(events: list[Item], frames: list[tuple[Settled, NDArray[np.int64]
         empty = np.empty((len(CHANNELS), 0))
         return Items(
             events=events,
-            rows_us=_NO_ROWS,
-            received_us=_NO_ROWS,
-            sources=_NO_ROWS,
+            rows_us=NO_ROWS,
+            received_us=NO_ROWS,
+            sources=NO_ROWS,
             columns=empty,
             last_key=last_key,
         )
