@@ -20,7 +20,8 @@ class TransportOptions:
 
     max_poll_records: int = 500
     max_partition_fetch_bytes: int = 1 << 20
-    polls_buffered: int = 4
+    # A partition's polls in waiting: with 4 the fold ran dry between two fetches (0.65 of a bare loop instead of 0.75).
+    polls_buffered: int = 8
     session_timeout_s: float = 30.0
     heartbeat_interval_s: float = 3.0
     commit_interval_s: float = 2.0
