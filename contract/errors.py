@@ -23,16 +23,8 @@ class UnreachableError(ThecaflowError):
     """The broker or the database does not answer; transient, so wait and try again."""
 
 
-class OwnershipLostError(ThecaflowError):
-    """Another worker owns this partition now; drop its pumps, do not acknowledge, read again."""
-
-
 class UnreadableLogError(ThecaflowError):
     """The log of record holds what this version can't decode; report it, and keep the log."""
-
-
-class LogHoleError(ThecaflowError):
-    """The log begins above the committed offset, so records were lost; restore them or rebuild."""
 
 
 class StaleStateError(ThecaflowError):
