@@ -1,0 +1,1 @@
+"""The console: what is open now, to people and to Prometheus, and the facts to whoever subscribes."""
