@@ -174,7 +174,12 @@ class Pager:
         def healthz() -> str:
             return "ok\n"
 
-        return Litestar([webhook, show, healthz], openapi_config=None, request_max_body_size=BODY_BYTES)
+        return Litestar(
+            [webhook, show, healthz],
+            openapi_config=None,
+            logging_config=None,
+            request_max_body_size=BODY_BYTES,
+        )
 
 
 def in_words(page: Page) -> str:
