@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 
 from contract.errors import UnreachableError
-from storage import pgcopy
+from storage import pgcopy, registrations
 from storage.errors import InconsistentChangesError
 from storage.event_roles import merge_roles
 from storage.event_rows import EVENT_COLUMNS, ID_COLUMNS, encode_events, encode_ids
@@ -96,6 +96,10 @@ async def write_events(connection: Any, changes: Changes) -> None:
         await pgcopy.copy(connection, "event_ids", ID_COLUMNS, encode_ids(events))
     if changes.received_updates:
         await _receive(connection, changes.received_updates)
+    registered = {event.pump for event in events if event.type == "pump_registered"}
+    if registered or changes.replaced:
+        pumps = registered | {pump for pump, _ in changes.replaced}
+        await registrations.refresh(connection, sorted(pumps))
 
 
 async def _replace(connection: Any, keys: Sequence[tuple[str, str]]) -> None:

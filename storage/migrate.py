@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from contract.errors import SchemaVersionError
+from storage import registrations
 from storage.queries import named
+
+FILLS_PUMP: Final = "0005_people"
+"""Its table `pump` comes from payloads that no SQL can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ async def migrate(connection: Any, migrations: Sequence[Migration] | None = None
                 await connection.execute(
                     named("migrations_record"), migration.number, migration.name, migration.checksum
                 )
+                if migration.name == FILLS_PUMP:
+                    await registrations.refresh(connection)
         return [migration.name for migration in pending]
     finally:
         await connection.execute(named("migrations_unlock"))

@@ -145,7 +145,17 @@ def _take_slot(folder: Path) -> tuple[int, TextIO]:
 
 def _slot_environment(slot: int, folder: Path) -> dict[str, str]:
     first = int(read_stack_env(os.environ)["TEST_PORT_BASE"]) + slot * PORTS_A_SLOT
-    names = ("PG_PORT", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "GATEWAY_PORT", "CONSOLE_PORT", "WORKER_PORT")
+    names = (
+        "PG_PORT",
+        "KAFKA_PORT",
+        "KAFKA_CONTROLLER_PORT",
+        "PROMETHEUS_PORT",
+        "ALERTMANAGER_PORT",
+        "PAGER_PORT",
+        "GATEWAY_PORT",
+        "CONSOLE_PORT",
+        "WORKER_PORT",
+    )
     ports = {name: str(first + number) for number, name in enumerate(names)}
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("THECAFLOW_")}
     return inherited | ports | {"STACK_DATA": str(folder / f"slot-{slot}")}

@@ -24,7 +24,7 @@ from ingest.producer import BoundedProducer, QueueLimits
 from ingest.rates import RateLimit
 from ingest.ticks import TICK_EVERY_S, tick_for_ever
 from storage.pool import Database, connect
-from storage.sites import site_of
+from storage.registrations import site_of
 from storage.tokens import load_all
 from storage.types import TokenRow
 from thecaflow.settings import Settings

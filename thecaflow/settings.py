@@ -43,6 +43,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     console_port: int = 8081
     worker_port: int = 8100
     """Metrics and health of the first worker; the next ones take the next ports."""
+    gateway_url: str = ""
+    """Where people's commands and the console post to; empty: the gateway's port on this machine."""
+    console_url: str = ""
+    """Where people's commands ask, and what links to the console begin with; empty: its port on this machine."""
+    prometheus_url: str = "http://127.0.0.1:9090"
+    alertmanager_url: str = "http://127.0.0.1:9093"
+    pager_port: int = 8085
+    """The local receiver of pages (demonstrations and tests)."""
+    console_key: str = ""
+    """Any long secret text: seals the console's session cookies. Empty: a new one at each start, so a restart logs out."""
+    database_limit_gb: float = 0.0
+    """The size at which the database's disk is full, for the alert before it; 0: not known."""
     run_folder: str = ""
     """Where ``make demo`` leaves pid files and logs, so that ``make down`` finds what it started."""
 
@@ -62,7 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsError(
                 f"{PREFIX}TOPIC_PARTITIONS must be 1 or more, not {settings.topic_partitions}"
             )
-        return settings
+        return settings.with_changes(
+            gateway_url=settings.gateway_url or f"http://127.0.0.1:{settings.gateway_port}",
+            console_url=settings.console_url or f"http://127.0.0.1:{settings.console_port}",
+        )
 
     def with_changes(self, **changes: str | float) -> "Settings":
         """Return a copy with some fields changed (command line options, tests)."""
@@ -99,6 +114,9 @@ def _from_stack(stack: Mapping[str, str], environ: Mapping[str, str]) -> dict[st
         "gateway_port": stack["GATEWAY_PORT"],
         "console_port": stack["CONSOLE_PORT"],
         "worker_port": stack["WORKER_PORT"],
+        "prometheus_url": f"http://127.0.0.1:{stack['PROMETHEUS_PORT']}",
+        "alertmanager_url": f"http://127.0.0.1:{stack['ALERTMANAGER_PORT']}",
+        "pager_port": stack["PAGER_PORT"],
     }
 
 

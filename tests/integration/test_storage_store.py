@@ -22,7 +22,7 @@ from tests.native import NativeStack
 from tests.unit.storage.rows import DAY_US, SECOND_US, T0_US, alert, batch, dose, forecast, frame, note
 from tests.unit.storage.store_suite import TOPIC, StoreSuite
 
-EMPTY = "TRUNCATE events, event_ids, state, progress, checkpoint, quarantine, dose, forecast, alert, outbox, token"
+EMPTY = "TRUNCATE events, event_ids, state, progress, checkpoint, quarantine, dose, forecast, alert, outbox, token, pump"
 
 
 @dataclass(frozen=True)

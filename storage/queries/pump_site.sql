@@ -1,0 +1,1 @@
+SELECT site FROM pump WHERE pump = $1
