@@ -19,7 +19,7 @@ from ingest.records import read_json
 EVENTS_PATH: Final = "/v1/events"
 REQUEST_TIMEOUT_S: Final = 30.0
 RETRY_AFTER_S: Final = 1.0
-_LATER: Final = frozenset(
+LATER: Final = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -31,13 +31,15 @@ _LATER: Final = frozenset(
 )
 
 
-class _Problem(msgspec.Struct):
+class ProblemBody(msgspec.Struct):
+    """What a client reads of problem details."""
+
     detail: str = ""
     results: list[EventResult] | None = None
 
 
 _answer: Final = msgspec.json.Decoder(Answer).decode
-_problem: Final = msgspec.json.Decoder(_Problem).decode
+_problem: Final = msgspec.json.Decoder(ProblemBody).decode
 
 
 class LaterError(UnreachableError):
@@ -97,13 +99,10 @@ class GatewayTarget:
 
     def _refused(self, response: httpx.Response, lines: Sequence[bytes]) -> list[EventResult]:
         status = response.status_code
-        try:
-            problem = _problem(response.content)
-        except msgspec.MsgspecError:
-            problem = _Problem()
+        problem = problem_of(response)
         reason = f"the gateway answers {status}: {problem.detail}"
-        if status in _LATER:
-            raise LaterError(reason, _seconds(response.headers.get("Retry-After")))
+        if status in LATER:
+            raise LaterError(reason, retry_after_s(response))
         if problem.results is not None:
             return _matching(problem.results, lines)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -155,8 +154,17 @@ def _matching(results: list[EventResult], lines: Sequence[bytes]) -> list[EventR
     return results
 
 
-def _seconds(retry_after: str | None) -> float:
+def problem_of(response: httpx.Response) -> ProblemBody:
+    """Return the problem details of an answer, empty ones where it has none."""
     try:
-        return min(max(float(retry_after or RETRY_AFTER_S), 0.05), 60.0)
+        return _problem(response.content)
+    except msgspec.MsgspecError:
+        return ProblemBody()
+
+
+def retry_after_s(response: httpx.Response) -> float:
+    """Return when an answer says to try again, between 0.05 and 60 s from now."""
+    try:
+        return min(max(float(response.headers.get("Retry-After", RETRY_AFTER_S)), 0.05), 60.0)
     except ValueError:
         return RETRY_AFTER_S

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from contract.times import format_us
+from ingest.ids import RANDOM_BYTES, uuid7
 from ingest.simulation.case import PumpCase
 from ingest.simulation.clock import MINUTE_US, SECOND_US, stream
 from ingest.simulation.effects import Span
@@ -65,12 +66,8 @@ class Sender:
         self._pushed += 1
 
     def _uuid7(self, created_us: int) -> str:
-        """UUIDv7 of a creation time (RFC 9562), its random part from this pump's own stream."""
-        bits = int.from_bytes(self._ids.bytes(10), "big")
-        number = ((created_us // 1000) & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (bits >> 68 & 0xFFF) << 64
-        number |= 0b10 << 62 | bits & 0x3FFFFFFFFFFFFFFF
-        digits = f"{number:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        """UUIDv7 of a creation time, its random part from this pump's own stream."""
+        return uuid7(created_us, self._ids.bytes(RANDOM_BYTES))
 
     def send_entry(self, entry: Entry) -> None:
         """Send a single event; what a device says waits while its relay is silent."""

@@ -300,4 +300,5 @@ async def test_no_gateway_at_all_is_waited_for():
     with pytest.raises(LaterError, match="no gateway answers"):
         await target.send([b"{}"])
     await target.close()
-    assert replay_targets._seconds("nonsense") == replay_targets.RETRY_AFTER_S
+    odd = httpx.Response(503, headers={"Retry-After": "nonsense"})
+    assert replay_targets.retry_after_s(odd) == replay_targets.RETRY_AFTER_S
