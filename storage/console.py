@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from storage.queries import named
 
@@ -28,8 +28,8 @@ class PumpNow:
     stability_days: float | None = None
     upload_every_s: float | None = None
     high_risk: bool | None = None
-    received_us: int | None = None
-    """When its last event was received."""
+    received_us: int | None = field(default=None, compare=False)
+    """When its last event was received; no change of the pump by itself."""
     forecast_us: int | None = None
     flow_ratio: float | None = None
     flow_ratio_lo: float | None = None
@@ -70,3 +70,51 @@ class AlertNow:
     def condition_on(self) -> bool:
         """Whether what it says still holds."""
         return self.state != "latched"
+
+
+class Watermark(NamedTuple):
+    """Another one means that something was committed since."""
+
+    offsets: int
+    run_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """All pumps by name, and the open alerts, the most urgent first: of one moment."""
+
+    watermark: Watermark
+    pumps: Mapping[str, PumpNow]
+    alerts: tuple[AlertNow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the store says of itself; `quarantined_recent` in the last ten minutes."""
+
+    outbox_waiting: int
+    database_bytes: int
+    quarantined_recent: int
+
+
+async def watermark(connection: Any, topic: str) -> Watermark:
+    """Return where the commits are: cheap enough to ask several times a second."""
+    return Watermark(*await connection.fetchrow(named("console_watermark"), topic))
+
+
+async def fleet(connection: Any, topic: str) -> Fleet:
+    """Return every pump and every open alert, of one moment."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        mark = await watermark(connection, topic)
+        pumps = await connection.fetch(named("console_pumps"), topic)
+        alerts = await connection.fetch(named("console_alerts"))
+    return Fleet(
+        watermark=mark,
+        pumps={row["pump"]: PumpNow(**row) for row in pumps},
+        alerts=tuple(AlertNow(**row) for row in alerts),
+    )
+
+
+async def figures(connection: Any) -> Figures:
+    """Return the store's figures; the size of the database costs a look at each of its files."""
+    return Figures(**await connection.fetchrow(named("console_figures")))

@@ -31,6 +31,10 @@ class SnapshotSource(Protocol):
         """The newest; None while the database has not answered since the console's start."""
 
     @property
+    def confirmed_us(self) -> int:
+        """When the database last said that the newest snapshot still holds; 0 before the first."""
+
+    @property
     def database_up(self) -> bool:
         """Whether the last attempt to read it succeeded."""
 

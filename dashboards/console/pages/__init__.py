@@ -1,0 +1,1 @@
+"""What people on call see: server-rendered pages over the snapshot in memory and a few indexed queries."""

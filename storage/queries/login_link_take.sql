@@ -1,0 +1,1 @@
+DELETE FROM login_link WHERE hash = $1 RETURNING sealed, expires
