@@ -11,9 +11,10 @@ from http import HTTPStatus
 from typing import Final, Generic, TypeVar
 
 from contract.errors import ThecaflowError
+from contract.events import TYPES
 from ingest.problems import Problem, unavailable
-from ingest.records import Record
-from ingest.tokens import secret_of, token_hash
+from ingest.records import Record, signed
+from ingest.tokens import ANSWERS, PEOPLES_ROLES, secret_of, sendable_types, token_hash
 from storage.types import TokenRow
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,12 @@ SITE_FOR_S: Final = 60.0
 NO_SITE_FOR_S: Final = 1.0
 MAX_UNKNOWN: Final = 10_000
 MAX_SITES: Final = 200_000
+
+READS_ONLY: Final = "A viewer's token reads and sends nothing."
+NO_ANSWERS: Final = (
+    "This token may not acknowledge or shelve; `thecaflow token add NAME --role operator` makes one that may."
+)
+NOT_THIS_TYPE: Final = "This token may not send events of this type."
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -169,16 +176,21 @@ class Judge:
 
     def __init__(self, token: TokenRow, sites: Sites) -> None:
         self._token = token
+        self._types = sendable_types(token)
         self._sites = sites
         self._registered: dict[str, str] = {}
+
+    def signed(self, record: Record) -> Record:
+        """Return the record with the person as its `actor`, where the token is a person's."""
+        return signed(record, self._token.label) if self._token.role in PEOPLES_ROLES else record
 
     async def refusal(self, record: Record) -> str | None:
         """Return why the token may not send this, None where it may; raises Problem 503 while nobody can tell."""
         token = self._token
         if record.refused is not None:
             return record.refused
-        if token.types is not None and record.type is not None and record.type not in token.types:
-            return "This token may not send events of this type."
+        if (refused := self._type_refusal(record)) is not None:
+            return refused
         if record.pump is None or (token.pumps is None and token.sites is None):
             return None  # what names no pump is never an event of one: it can only go to the quarantine
         if token.pumps is not None and record.pump in token.pumps:
@@ -186,6 +198,16 @@ class Judge:
         if token.sites is not None:
             return await self._site_refusal(record, record.pump, token.sites)
         return "This token may not send events of this pump."
+
+    def _type_refusal(self, record: Record) -> str | None:
+        if record.type in self._types:
+            return None
+        if self._token.role == "viewer":
+            return READS_ONLY
+        if record.type in ANSWERS:
+            return NO_ANSWERS
+        is_no_event = record.type is None or (record.type not in TYPES and self._token.types is None)
+        return None if is_no_event else NOT_THIS_TYPE
 
     async def _site_refusal(self, record: Record, pump: str, sites: tuple[str, ...]) -> str | None:
         site = self._registered.get(pump) or await self._sites.site_of(pump)

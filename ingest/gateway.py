@@ -22,7 +22,7 @@ from litestar.exceptions import ClientException, HTTPException, InternalServerEx
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contract.errors import UnreachableError
-from ingest.authority import Sites, TokenList
+from ingest.authority import READS_ONLY, Sites, TokenList
 from ingest.bodies import is_gzip, media_of, read_body, split
 from ingest.gateway_metrics import Metric, Metrics
 from ingest.gateway_openapi import EventsOperation, openapi_config
@@ -150,6 +150,8 @@ class Gateway:
         headers = request.headers
         token = await self.tokens.holder(headers.get("authorization"))
         self.rates.admit(token.id)
+        if token.role == "viewer":
+            raise Problem(HTTPStatus.FORBIDDEN, "scope", READS_ONLY)
         media = media_of(headers.get("content-type"))
         gzip = is_gzip(headers.get("content-encoding"))
         announced = headers.get("content-length", "")

@@ -87,7 +87,7 @@ class Intake:
         records, refusals = [], []
         events.reverse()
         while events:
-            record = read(events.pop(), received_us, keep_received=keep_received)
+            record = judge.signed(read(events.pop(), received_us, keep_received=keep_received))
             records.append(record)
             refusals.append(_too_large(record) or await judge.refusal(record))
             if len(records) % READ_AT_ONCE == 0:

@@ -7,7 +7,7 @@ sent as a JSON line would else pass as unreadable text and be an event again beh
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +20,11 @@ KEY_BYTES: Final = 8
 _PARSE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError)
 _JSON_START: Final = frozenset(b'{ \t\r\n"[\xef')
 _unpack: Final = msgspec.msgpack.Decoder().decode
+_pack: Final = msgspec.msgpack.Encoder().encode
 _parse: Final = msgspec.json.Decoder().decode
 
 TICK_IS_OURS: Final = 'The type "tick" belongs to the gateway alone and cannot be sent.'
+OTHER_ACTOR: Final = "The actor is the label of the token that says it; leave `actor` out."
 DISGUISED: Final = "This is a MessagePack event where JSON was declared; send it as application/msgpack."
 
 
@@ -87,6 +89,21 @@ def read_msgpack(raw: bytes, received_us: int, *, keep_received: bool) -> Record
         return Record(wire=b"", id=None, type="tick", pump=None, refused=TICK_IS_OURS)
     keeps = keep_received and event.received_us is not None
     return _of_event(event, raw if keeps else with_received(raw, received_us))
+
+
+def signed(record: Record, actor: str) -> Record:
+    """Return a person's record with `actor` in it: refused where it names another, or where it is no event.
+
+    A person is told what is wrong with an event; the quarantine is for what programs send.
+    """
+    if record.refused is not None:
+        return record
+    if record.quarantined is not None:
+        return replace(record, refused=record.quarantined)
+    fields = _unpack(record.wire)
+    if fields.get("actor") not in (None, actor):
+        return replace(record, refused=OTHER_ACTOR)
+    return replace(record, wire=_pack(fields | {"actor": actor}))
 
 
 def _of_event(event: Event, wire: bytes) -> Record:

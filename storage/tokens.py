@@ -24,6 +24,7 @@ async def add(connection: Any, token: TokenRow) -> None:
             token.types,
             token.replay,
             token.created_us,
+            token.role,
         )
     except asyncpg.UniqueViolationError as twice:
         raise UnusableInputError(f"there is a token {token.id} already; choose another id") from twice
@@ -45,6 +46,7 @@ async def load_all(connection: Any) -> list[TokenRow]:
             sites=_scope(row["sites"]),
             types=_scope(row["types"]),
             replay=row["replay"],
+            role=row["role"],
             created_us=row["created"],
             revoked_us=row["revoked"],
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FactKind: TypeAlias = Literal["dose", "forecast", "alert"]
+Role: TypeAlias = Literal["sender", "viewer", "operator", "admin"]
 EventKey: TypeAlias = tuple[str, str]  # (pump, id)
 
 DIGEST_BYTES: Final = 16
@@ -208,7 +209,7 @@ class PumpLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRow:
-    """A bearer token's hash and scope; a scope of None means all. The token itself is never stored."""
+    """A bearer token's hash, role and scope; a scope of None means all. The token itself is never stored."""
 
     id: str
     hash: bytes
@@ -217,5 +218,6 @@ class TokenRow:
     sites: tuple[str, ...] | None = None
     types: tuple[str, ...] | None = None
     replay: bool = False
+    role: Role = "sender"
     created_us: int
     revoked_us: int | None = None

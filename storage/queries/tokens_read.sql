@@ -1,1 +1,1 @@
-SELECT id, hash, label, pumps, sites, types, replay, created, revoked FROM token ORDER BY created, id
+SELECT id, hash, label, pumps, sites, types, replay, role, created, revoked FROM token ORDER BY created, id

@@ -262,6 +262,7 @@ async def test_tokens_are_added_listed_and_revoked(connection: Any):
         pumps=("p",),
         sites=(),
         types=("telemetry",),
+        role="operator",
         created_us=T0_US + 1,
     )
     await tokens.add(connection, wide)
