@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from contract.errors import ThecaflowError
-from thecaflow import commands
+from thecaflow import commands, container
 from thecaflow.settings import use_numba_cache
 
 EXIT_USAGE = 2
@@ -102,6 +102,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; surprises (bugs) are the only exceptions that leave it."""
     use_numba_cache()
     try:
+        container.enter()
         outcome = thecaflow.main(
             args=None if arguments is None else list(arguments), prog_name="thecaflow", standalone_mode=False
         )
