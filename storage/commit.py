@@ -26,6 +26,8 @@ from storage.queries import named
 from storage.types import DEFAULT_TOPIC, Changes, CheckpointRow, EventRow, FactKind, FactRow, QuarantineRow
 
 _KINDS: Final[tuple[FactKind, ...]] = ("dose", "forecast", "alert")
+_ANNOUNCED: Final[frozenset[FactKind]] = frozenset({"dose", "alert"})
+"""A forecast is only ever read as the newest, and there are as many of them as doses."""
 _QUARANTINE_COLUMNS: Final = (
     "topic",
     "partition",
@@ -182,9 +184,11 @@ async def copy_facts(connection: Any, facts: Sequence[FactRow], run_id: int, bel
 
 
 async def announce(connection: Any, changes: Changes, run_id: int) -> None:
-    """Write `superseded` and `added` to the outbox."""
-    outbox = encode_outbox(changes.superseded, "superseded", run_id, changes.believed_us)
-    outbox += encode_outbox(changes.added, "added", run_id, changes.believed_us)
+    """Write the `superseded` and `added` facts that anybody subscribes to into the outbox."""
+    ended = [fact for fact in changes.superseded if fact.kind in _ANNOUNCED]
+    begun = [fact for fact in changes.added if fact.kind in _ANNOUNCED]
+    outbox = encode_outbox(ended, "superseded", run_id, changes.believed_us)
+    outbox += encode_outbox(begun, "added", run_id, changes.believed_us)
     await pgcopy.copy(connection, "outbox", OUTBOX_COLUMNS, outbox)
 
 
