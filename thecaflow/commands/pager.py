@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from thecaflow.commands.gateway import log_to_stderr
+from thecaflow.page_file import default_file
 from thecaflow.settings import Settings
 
 EPILOG = """\b
@@ -33,13 +34,11 @@ Alertmanager's side, a receiver's webhook at any path:
 )
 def command(host: str | None, port: int | None, path: Path | None) -> None:
     """Take Alertmanager's webhooks and write down when each alert came, a JSON line each."""
-    from thecaflow import pager  # noqa: PLC0415 - the web framework takes a while to load
+    from thecaflow.pager import run_pager  # noqa: PLC0415 - the web framework takes a while to load
 
     log_to_stderr()
     # uvicorn ends in good order on either signal, then raises it once more for whoever was there before: nobody.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     settings = Settings.from_env()
-    pager.run_pager(
-        host or settings.bind_host, port or settings.pager_port, path or pager.default_file(settings)
-    )
+    run_pager(host or settings.bind_host, port or settings.pager_port, path or default_file(settings))

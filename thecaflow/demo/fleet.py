@@ -1,4 +1,4 @@
-"""The fleet of the demonstration: fifty pumps for thirty days, labelled faults among them, and the founding case."""
+"""The fleet of the demonstration: two hundred pumps for thirty days, labelled faults among them, and the founding case."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulator import FaultRequest, FleetPlan, FoundingPlan, PumpCase, Uplink, parse_fault
 
 FAULTS: Final = (
-    "occlusion:3",
-    "stall:3",
-    "early_empty:2",
-    "dry_before_alarm:2",
-    "program_implausible:2",
-    "silence:2",
+    "occlusion:12",
+    "stall:12",
+    "early_empty:8",
+    "dry_before_alarm:8",
+    "program_implausible:8",
+    "silence:8",
 )
 FOUNDING_RATIO: Final = (
     1.145  # the upper end of the tolerance: dry before the device's own alarm, on day 150.2
@@ -29,7 +29,7 @@ class DemoPlan:
 
     seed: int
     end_us: int
-    pumps: int = 50
+    pumps: int = 200
     days: float = 30.0
     period_us: int = 10 * MINUTE_US
     upload_us: int = 4 * HOUR_US

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from contract.facts import Alert, AlertState, Priority
 from ingest.simulator import Label
 
-_STANDING = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.LATCHED, AlertState.SHELVED)
-_LOUD = (Priority.HIGH, Priority.MEDIUM)
+STANDING = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.LATCHED, AlertState.SHELVED)
+LOUD = (Priority.HIGH, Priority.MEDIUM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def grade(labels: Sequence[Label], alerts: Iterable[Alert]) -> Grade:
     """Grade the alert lines of a fleet, in order of time, against the truth about it."""
     lines: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
-        if alert.state in _STANDING:
+        if alert.state in STANDING:
             lines[alert.pump].append(alert)
     truth: dict[str, list[Label]] = defaultdict(list)
     for label in labels:
@@ -72,7 +72,7 @@ def grade(labels: Sequence[Label], alerts: Iterable[Alert]) -> Grade:
     for pump, told in truth.items():
         faults = [label for label in told if label.cause is not None]
         allowed = {cause for label in told for cause in (*label.also, label.cause)}
-        loud = _first_of_each_cause(line for line in lines[pump] if line.priority in _LOUD)
+        loud = _first_of_each_cause(line for line in lines[pump] if line.priority in LOUD)
         if not faults:
             healthy += 1
             false_alarms += [FalseAlarm(line, told[0]) for line in loud if line.cause not in allowed]

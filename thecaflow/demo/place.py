@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,14 @@ from thecaflow.settings import Settings
 from thecaflow.topics import create_topics, delete_topics
 
 SUFFIX: Final = "_demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Tokens of the demonstration: one that may replay, and one of somebody who answers alerts."""
+
+    sender: str
+    operator: str
 
 
 def demo_settings(base: Settings) -> Settings:
@@ -35,13 +44,16 @@ def shell_exports(settings: Settings) -> str:
     return "export " + " ".join(f"{name}={shlex.quote(environment[name])}" for name in variables)
 
 
-async def make_anew(settings: Settings) -> str:
-    """Empty database, migrations, topics, and a token that may replay; returns the token's secret."""
+async def make_anew(settings: Settings) -> Secrets:
+    """Empty database, migrations, topics, and the tokens; returns their secrets."""
     await databases.make_anew(settings)
     await delete_topics(settings)
     await create_topics(settings)
-    secret, row = make_token("demo", time.time_ns() // 1000, replay=True)
+    now_us = time.time_ns() // 1000
+    sender, sender_row = make_token("demo", now_us, replay=True)
+    operator, operator_row = make_token("demo operator", now_us, role="operator")
     async with pool.single(settings) as connection:
         await migrate(connection)
-        await tokens.add(connection, row)
-    return secret
+        await tokens.add(connection, sender_row)
+        await tokens.add(connection, operator_row)
+    return Secrets(sender, operator)

@@ -1,4 +1,4 @@
-"""The processes of the demonstration: the stack, the compiler, one gateway, two workers."""
+"""The processes of the demonstration: the stack, the compiler, one gateway, two workers, console and pager."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from typing import Final
 
 from contract.errors import ThecaflowError
 from thecaflow.background import log_file, start_in_background, stop_in_background
+from thecaflow.page_file import forget_pages
 from thecaflow.settings import Settings
 
 GATEWAY: Final = "demo-gateway"
 WORKERS: Final = ("demo-worker-1", "demo-worker-2")
+CONSOLE: Final = "demo-console"
+PAGER: Final = "demo-pager"
 STACK: Final = Path(__file__).resolve().parents[2] / "dev" / "stack"
 READY_WITHIN_S: Final = 120.0
 LOG_LINES: Final = 8
@@ -70,8 +73,17 @@ def log_end(name: str, settings: Settings) -> str:
 
 
 def start_stack() -> subprocess.Popen[bytes]:
-    """Begin to start Kafka and TimescaleDB, set up first where they are not; what it says goes to standard error."""
-    command = [sys.executable, str(STACK), "start"]
+    """Begin to start all parts, set up first where they are not; what they say goes to standard error.
+
+    Prometheus and Alertmanager begin with empty data: what they remember of an earlier fleet would be told again, or not
+    told because it was told already.
+    """
+    finish(_stack("wipe", "prom", "am"), "dev/stack wipe prom am")
+    return _stack("start")
+
+
+def _stack(*words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(STACK), *words]
     return subprocess.Popen(command, stdout=sys.stderr, stdin=subprocess.DEVNULL)  # noqa: S603 - our own script
 
 
@@ -89,7 +101,7 @@ def finish(process: subprocess.Popen[bytes], what: str) -> None:
 
 def stop_servers(settings: Settings) -> None:
     """End what an earlier run left running."""
-    for name in (GATEWAY, *WORKERS):
+    for name in (CONSOLE, PAGER, GATEWAY, *WORKERS):
         stop_in_background(name, settings)
 
 
@@ -110,6 +122,25 @@ def start_workers(settings: Settings) -> list[Server]:
         servers.append(Server(name, process, f"http://{settings.bind_host}:{port}"))
         port += 1
     return servers
+
+
+def start_console(settings: Settings) -> Server:
+    """Start the console."""
+    process = start_in_background(CONSOLE, ["console"], settings)
+    return Server(CONSOLE, process, f"http://{settings.bind_host}:{settings.console_port}")
+
+
+def start_pager(settings: Settings) -> Server:
+    """Start the receiver of pages; what an earlier one wrote down is deleted."""
+    file = pages_file(settings)
+    forget_pages(file)
+    process = start_in_background(PAGER, ["pager", "--file", str(file)], settings)
+    return Server(PAGER, process, f"http://{settings.bind_host}:{settings.pager_port}")
+
+
+def pages_file(settings: Settings) -> Path:
+    """Return where the receiver writes down what arrives."""
+    return Path(settings.run_folder) / "demo-pages.jsonl"
 
 
 def _free_port(host: str, first: int) -> int:

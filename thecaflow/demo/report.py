@@ -8,12 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contract.facts import Alert, Dose, Fact
-from ingest import simulator
+from contract.facts import Dose, Fact
 from ingest.replay_report import Report
-from ingest.simulator import PumpCase
+from ingest.simulator import Label
+from storage.written import WrittenLine
+from thecaflow.commands.status import span
 from thecaflow.demo import tables
-from thecaflow.demo.grade import Grade, grade
+from thecaflow.demo.grade import LOUD, Grade
+from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, told_and_withdrawn
+from thecaflow.demo.processes import WORKERS
 from thecaflow.settings import Settings
 
 
@@ -30,17 +33,39 @@ class Outcome:
     commit_s: float
 
 
-def grade_and_show(drawn: Sequence[PumpCase], facts: Sequence[Fact], console: Console) -> Grade:
+def show(found: Grade, facts: Sequence[Fact], console: Console, told: PageGrade | None = None) -> None:
     """Print the table of faults, what was said of healthy pumps, and one pump's dose ledger."""
-    found = grade(simulator.labels(drawn), (fact for fact in facts if isinstance(fact, Alert)))
-    console.print(tables.faults(found))
+    console.print(tables.faults(found, told))
     console.print(tables.healthy(found), highlight=False)
     shown = next((one.label for one in found.found if one.label.kind == "stall"), None)
     shown = shown or next((one.label for one in found.found), None)
     if shown is not None:
         own = [fact for fact in facts if isinstance(fact, Dose) and fact.pump == shown.pump]
         console.print(tables.ledger(own, shown))
-    return found
+
+
+def paging(labels: Sequence[Label], told: PageGrade, lines: Sequence[WrittenLine]) -> str:
+    """What arrived at the webhook: how soon, what should not have, and what real time would have shown besides."""
+    loud = [one for one in told.deliveries if one.priority in LOUD]
+    arrived = sum(one.arrived_us is not None for one in loud)
+    p50_us, p99_us = told.percentile_us(0.5), told.percentile_us(0.99)
+    limit_s = P99_LIMIT_US / 1e6
+    late = "" if p99_us is None or p99_us <= P99_LIMIT_US else " [bold red]TOO LATE[/]"
+    counts = ", ".join(f"{told.arrived.get(priority, 0)} {name}" for name, priority in RECEIVERS.items())
+    delays = f"p50 {tables.seconds(p50_us)}, p99 {tables.seconds(p99_us)} (limit {limit_s:.0f} s){late}"
+    text = [
+        f"paging: {arrived} of {len(loud)} due pages and notifications arrived, from commit to webhook {delays}",
+        f"arrived in all: {counts}; healthy pumps: {len(told.false_pages)} pages or notifications",
+    ]
+    text += [f"  [bold red]FALSE[/] {tables.arrival(page)}" for page in told.false_pages]
+    text += [f"  [bold red]WRONG RECEIVER[/] {tables.arrival(page)}" for page in told.astray]
+    text += [f"  [bold red]RESOLVED BUT OPEN[/] {tables.arrival(page)}" for page in told.ended]
+    if told.others:
+        text.append("of no pump: " + ", ".join(f"{name} {count}" for name, count in told.others.items()))
+    if withdrawn := told_and_withdrawn(labels, lines):
+        longest = ", ".join(f"{pump} {cause} {span(us)}" for (pump, cause), us in withdrawn.items())
+        text.append(f"believed of healthy pumps for a while and withdrawn: {longest}")
+    return "\n".join(text)
 
 
 def throughput(outcome: Outcome) -> str:
@@ -59,17 +84,22 @@ def throughput(outcome: Outcome) -> str:
     )
 
 
-def afterwards(settings: Settings, workers: int) -> str:
+def afterwards(settings: Settings, link: str) -> str:
     """What stays up and how to look at it."""
     lines = (
-        f"What stays up: Kafka {settings.kafka}, TimescaleDB, gateway {settings.gateway_port}, {workers} workers",
-        f"  logs in {Path(settings.run_folder)}",
+        f"What stays up: Kafka {settings.kafka}, TimescaleDB, Prometheus, Alertmanager, gateway {settings.gateway_port},",
+        f"{len(WORKERS)} workers, console, pager; logs in {Path(settings.run_folder)}",
+        f"  {settings.console_url}                     the console",
+        f"  {link}",
+        "                                             logs in who opens it first, as an operator, once",
+        f"  {settings.alertmanager_url}                     Alertmanager;  {settings.prometheus_url}  Prometheus",
+        f"  curl http://{settings.bind_host}:{settings.pager_port}/              the newest pages as they arrived",
         '  eval "$(.venv/bin/thecaflow demo --env)"   from here on this shell looks at the demonstration:',
         "  .venv/bin/thecaflow status                 the fleet by time to harm, open alerts, lag",
         "  .venv/bin/thecaflow compare                the database against a fold of its own log",
         "  .venv/bin/thecaflow export --pump founding | .venv/bin/thecaflow analyse - --kinds alert",
         '  dev/stack psql "$THECAFLOW_DATABASE"        tables and views: alert_now, dose_now, forecast_now, samples',
-        f"  curl http://{settings.bind_host}:{settings.gateway_port}/metrics",
         "  make down                                  stop everything",
+        "Nobody sends from here on: some 12 hours from now the pumps are silent, and are paged as such.",
     )
     return "\n".join(lines)

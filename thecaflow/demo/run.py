@@ -1,194 +1,29 @@
-"""The demonstration from the first step to the last; every step calls what the commands call."""
+"""The demonstration as its command runs it: offline through the fold, or live through every part; then the report."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-
-from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console
 
 from contract.codec import decode_fact
-from contract.facts import Fact
+from contract.facts import Alert, Fact
 from ingest import simulator
-from ingest.replay import ReplayOptions, replay
-from ingest.replay_report import Tally
-from ingest.replay_source import Source
-from ingest.replay_targets import GatewayTarget
 from ingest.simulation.clock import DAY_US
-from ingest.simulator import PumpCase
 from storage import facts as stored_facts
 from storage import pool
 from thecaflow import comparison
-from thecaflow.background import stop_in_background
 from thecaflow.commands.analyse import Reading
-from thecaflow.demo import place, processes
+from thecaflow.demo import paging, report
 from thecaflow.demo.fleet import DemoPlan, cases
-from thecaflow.demo.grade import Grade
-from thecaflow.demo.processes import DemoError, Server
-from thecaflow.demo.report import Outcome, afterwards, grade_and_show, throughput
-from thecaflow.overview import Lag, lags
+from thecaflow.demo.grade import Grade, grade
+from thecaflow.demo.live import run_live
+from thecaflow.demo.steps import Steps
 from thecaflow.progress import bar
 from thecaflow.settings import Settings
 
-COMMITTED_WITHIN_S = 300.0
-POLL_S = 0.3
-
-
-class Steps:
-    """Says what is being done and how long it took."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.began_s = time.monotonic()
-
-    def say(self, text: str) -> None:
-        """One line with the seconds since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self.began_s:6.1f} s[/dim]  {text}", highlight=False)
-
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """A line before, and the time it took after."""
-        began_s = time.monotonic()
-        self.say(f"{text} ...")
-        yield
-        if (took_s := time.monotonic() - began_s) >= 1.0:
-            self.say(f"  done in {took_s:.1f} s")
-
-
-def write_events(drawn: Sequence[PumpCase], folder: Path, seed: int) -> tuple[Path, int]:
-    """Write events and labels into the run folder as `thecaflow simulate` would; returns the events' file and number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, written = folder / "demo-events.jsonl", 0
-    with path.open("wb") as sink, bar("simulating") as advance:
-        for written, line in enumerate(simulator.events(drawn), start=1):
-            sink.write(line.json + b"\n")
-            if written % 1000 == 0:
-                advance(0, text=f"{written} events of seed {seed}")
-    labels = b"".join(simulator.encode_label(label) + b"\n" for label in simulator.labels(drawn))
-    (folder / "demo-labels.jsonl").write_bytes(labels)
-    return path, written
-
-
-def run_live(
-    plan: DemoPlan, settings: Settings, steps: Steps, *, stack: bool
-) -> tuple[Sequence[PumpCase], Outcome]:
-    """Send the fleet through every real part; the processes stay up."""
-    compiling = processes.start_compiling()
-    starting = processes.start_stack() if stack else None
-    with steps.step(
-        f"simulating {plan.pumps} pumps over {plan.days:g} days and the founding case, seed {plan.seed}"
-    ):
-        drawn = cases(plan)
-        path, written = write_events(drawn, Path(settings.run_folder), plan.seed)
-    if starting is not None:
-        with steps.step("starting Kafka and TimescaleDB"):
-            processes.finish(starting, "dev/stack start")
-    with steps.step("making database, tables, topics and a token anew"):
-        processes.stop_servers(settings)
-        secret = asyncio.run(place.make_anew(settings))
-    with steps.step("compiling kernels (once, then they are in a cache)"):
-        processes.finish(compiling, "compiling the kernels")
-    with steps.step("starting the gateway and two workers"):
-        gateway = processes.start_gateway(settings, ticks=False)
-        workers = processes.start_workers(settings)
-        for server in (gateway, *workers):
-            server.until_ready(settings)
-    with steps.step(f"{written} events through the gateway"):
-        outcome = asyncio.run(_replay(path, written, secret, settings, gateway, workers))
-    with steps.step("it is now: the gateway ticks from here on"):
-        _tick(settings)
-    return drawn, outcome
-
-
-async def _replay(
-    path: Path, written: int, secret: str, settings: Settings, gateway: Server, workers: list[Server]
-) -> Outcome:
-    options = ReplayOptions()
-    target = GatewayTarget(gateway.url, secret, options.lanes)
-    began_s = time.monotonic()
-    try:
-        with bar("sending", written) as advance:
-            sent = 0
-
-            def show(tally: Tally, _source: Source) -> None:
-                nonlocal sent
-                done = tally.accepted + tally.quarantined + tally.refused
-                advance(done - sent, text=f"{done} of {written} acknowledged")
-                sent = done
-
-            sent_report = await replay(Source([str(path)]), target, options, show)
-    finally:
-        await target.close()
-    if sent_report.refused or sent_report.quarantined:
-        raise DemoError(f"the gateway did not take every event: {sent_report.reasons}")
-    acknowledged_s = time.monotonic()
-    await until_committed(settings, workers)
-    now_s = time.monotonic()
-    return Outcome(sent_report, now_s - began_s, now_s - acknowledged_s, *_worked(workers))
-
-
-async def until_committed(
-    settings: Settings, servers: Sequence[Server], beyond: dict[int, int] | None = None
-) -> None:
-    """Wait until the database has every record of the log; `beyond`: only once the log has grown past these ends."""
-    end_s = time.monotonic() + COMMITTED_WITHIN_S
-    first: int | None = None
-    with bar("committing") as advance:
-        while True:
-            found = await lags(settings)
-            left = sum(lag.records or 0 for lag in found)
-            if left == 0 and found and _grown(found, beyond):
-                return
-            first = left if first is None else first
-            advance(0, text=f"{left} records to go")
-            for server in servers:
-                if server.process.poll() is not None:
-                    code = server.process.returncode
-                    raise DemoError(
-                        f"{server.name} ended with exit {code}:\n{processes.log_end(server.name, settings)}"
-                    )
-            if time.monotonic() > end_s:
-                ends = "\n".join(processes.log_end(server.name, settings) for server in servers)
-                raise DemoError(f"{left} records not committed after {COMMITTED_WITHIN_S:.0f} s:\n{ends}")
-            await asyncio.sleep(POLL_S)
-
-
-def _grown(found: Sequence[Lag], beyond: dict[int, int] | None) -> bool:
-    return beyond is None or all((lag.end or 0) > beyond.get(lag.partition, 0) for lag in found)
-
-
-def _tick(settings: Settings) -> None:
-    before = {lag.partition: lag.end or 0 for lag in asyncio.run(lags(settings))}
-    stop_in_background(processes.GATEWAY, settings)
-    gateway = processes.start_gateway(settings, ticks=True)
-    gateway.until_ready(settings)
-    asyncio.run(until_committed(settings, [gateway], before))
-
-
-def _worked(workers: Sequence[Server]) -> tuple[int, int, float, float]:
-    """(samples, batches, fold seconds, commit seconds) by the workers' own metrics."""
-    sums = {"samples": 0.0, "batches": 0.0, "fold_seconds_sum": 0.0, "commit_seconds_sum": 0.0}
-    for worker in workers:
-        for family in text_string_to_metric_families(worker.page("/metrics") or ""):
-            for sample in family.samples:
-                name = sample.name.removeprefix("thecaflow_").removesuffix("_total")
-                if name in sums:
-                    sums[name] += sample.value
-    return int(sums["samples"]), int(sums["batches"]), sums["fold_seconds_sum"], sums["commit_seconds_sum"]
-
-
-async def believed(settings: Settings) -> list[Fact]:
-    """All facts in the database that are believed now, in the contract's order."""
-    async with pool.single(settings) as connection:
-        return [decode_fact(row.line) async for row in stored_facts.believed(connection)]
-
 
 def offline(plan: DemoPlan, steps: Steps) -> Grade:
-    """The same fleet straight through the fold, as `thecaflow analyse` would; no servers."""
+    """The same fleet straight through the fold, as `thecaflow analyse` would; no servers, no pages."""
     with steps.step(
         f"simulating {plan.pumps} pumps over {plan.days:g} days and the founding case, seed {plan.seed}"
     ):
@@ -201,21 +36,36 @@ def offline(plan: DemoPlan, steps: Steps) -> Grade:
                     advance(0, text=f"{number} events")
     with steps.step("folding"):
         facts = reading.facts(DAY_US, None)
-    return grade_and_show(drawn, facts, steps.console)
+    found = grade(simulator.labels(drawn), (fact for fact in facts if isinstance(fact, Alert)))
+    report.show(found, facts, steps.console)
+    return found
 
 
 def live(plan: DemoPlan, settings: Settings, steps: Steps, *, stack: bool) -> bool:
     """Everything live, then the report; whether it all held."""
-    drawn, outcome = run_live(plan, settings, steps, stack=stack)
-    facts = asyncio.run(believed(settings))
+    sent = run_live(plan, settings, steps, stack=stack)
+    facts = asyncio.run(_believed(settings))
+    labels = simulator.labels(sent.drawn)
+    found = grade(labels, (fact for fact in facts if isinstance(fact, Alert)))
+    with steps.step("waiting until every fault has been told"):
+        told, lines = asyncio.run(paging.until_told(settings, labels, found))
     with steps.step("comparing the database with a fold of its own log"):
         compared = asyncio.run(comparison.compare(settings))
     console = steps.console
-    found = grade_and_show(drawn, facts, console)
-    console.print(throughput(outcome), highlight=False)
+    report.show(found, facts, console, told)
+    console.print(report.paging(labels, told, lines), highlight=False)
+    console.print(report.throughput(sent.outcome), highlight=False)
     console.print(f"compare:\n{comparison.report(compared)}", highlight=False, markup=False)
-    console.print(afterwards(settings, len(processes.WORKERS)), highlight=False, markup=False)
-    verdict = "passed" if found.passed and compared.equal else "FAILED"
+    link = paging.login_link(settings, sent.secrets.operator)
+    console.print(report.afterwards(settings, link), highlight=False, markup=False, soft_wrap=True)
+    passed = found.passed and told.passed and compared.equal
     seconds = time.monotonic() - steps.began_s
+    verdict = "passed" if passed else "FAILED"
     console.print(f"demo {verdict} after {seconds:.0f} s, seed {plan.seed}", highlight=False)
-    return found.passed and compared.equal
+    return passed
+
+
+async def _believed(settings: Settings) -> list[Fact]:
+    """All facts in the database that are believed now, in the contract's order."""
+    async with pool.single(settings) as connection:
+        return [decode_fact(row.line) async for row in stored_facts.believed(connection)]

@@ -11,37 +11,47 @@ from contract.times import format_us
 from ingest.simulator import Label
 from thecaflow.commands.status import STYLES, span
 from thecaflow.demo.grade import FalseAlarm, Found, Grade
+from thecaflow.demo.pages import Delivery, PageGrade
+from thecaflow.page_file import Page
 
 DAYS_BEFORE = 2
 DAYS_AFTER = 4
 _DAY_US = 86_400_000_000
 
 
-def faults(grade: Grade) -> Table:
-    """One line a labelled fault."""
+def faults(grade: Grade, told: PageGrade | None = None) -> Table:
+    """One line a labelled fault; with pages two for an alert that rose after it was told of."""
     named = len(grade.found) - len(grade.missed)
     table = Table(title=f"labelled faults: {named} of {len(grade.found)} named", title_justify="left")
-    for name in ("pump", "fault", "onset", "detected", "delay", "priority", "cause named"):
+    for name in ("pump", "fault", "onset", "after", "cause named", "priority"):
         table.add_column(name, no_wrap=True)
+    if told is not None:
+        for name in ("committed", "webhook", "delay"):
+            table.add_column(name, no_wrap=True, justify="right")
     for found in grade.found:
-        table.add_row(*_fault(found))
+        own = [] if told is None else [one for one in told.deliveries if one.label is found.label]
+        begun = _fault(found)
+        for row, delivery in enumerate(own or [None]):
+            table.add_row(*(begun if row == 0 else ("",) * len(begun)), *_priority(found, delivery))
     return table
 
 
 def _fault(found: Found) -> tuple[str, ...]:
-    label, alert = found.label, found.alert
-    if alert is None or found.delay_us is None:
-        missed = f"[bold red]MISSED {label.cause}[/]"
-        return (label.pump, label.kind, minute(label.onset_us), "[bold red]never[/]", "", "", missed)
-    return (
-        label.pump,
-        label.kind,
-        minute(label.onset_us),
-        minute(alert.at_us),
-        span(found.delay_us),
-        f"[{STYLES[alert.priority]}]{alert.priority}[/]",
-        str(alert.cause),
-    )
+    label, delay_us = found.label, found.delay_us
+    named = f"[bold red]MISSED {label.cause}[/]" if found.alert is None else str(found.alert.cause)
+    after = "[bold red]never[/]" if delay_us is None else span(delay_us)
+    return label.pump, label.kind, minute(label.onset_us)[5:], after, named
+
+
+def _priority(found: Found, delivery: Delivery | None) -> tuple[str, ...]:
+    """Priority, and what became of it."""
+    if delivery is None:
+        return () if found.alert is None else (f"[{STYLES[found.alert.priority]}]{found.alert.priority}[/]",)
+    priority = f"[{STYLES[delivery.priority]}]{delivery.priority}[/]"
+    committed = clock(delivery.committed_us)
+    if delivery.arrived_us is None:
+        return priority, committed, "[bold red]never[/]", ""
+    return priority, committed, clock(delivery.arrived_us), seconds(delivery.delay_us)
 
 
 def healthy(grade: Grade) -> str:
@@ -91,3 +101,19 @@ def _number(amount: float | None) -> str:
 def minute(at_us: int) -> str:
     """Return a time to the minute."""
     return format_us(at_us)[:16].replace("T", " ")
+
+
+def clock(at_us: int) -> str:
+    """Return a time of today to the second."""
+    return format_us(at_us)[11:19]
+
+
+def seconds(length_us: int | None) -> str:
+    """Return a short length of time."""
+    return "never" if length_us is None else f"{length_us / 1e6:.1f} s"
+
+
+def arrival(page: Page) -> str:
+    """One line about a page: when, to whom, of what."""
+    what = " ".join(page.labels.get(name, "") for name in ("pump", "priority", "cause"))
+    return f"{clock(page.arrived_us)} {page.receiver}: {what}"

@@ -17,13 +17,13 @@ SMALL = ("--pumps", "4", "--days", "4", "--fault", "stall", "--fault", "program_
 
 
 def test_the_fleet_has_every_labelled_fault_and_the_founding_case():
-    """Fifty pumps with the faults that are named, the founding case beside them, and all of it ends now."""
+    """Two hundred pumps with the faults that are named, the founding case beside them, and all of it ends now."""
     drawn = cases(DemoPlan(seed=3, end_us=NOW_US))
     labels = simulator.labels(drawn)
     wanted = {name: int(count) for name, count in (fault.split(":") for fault in FAULTS)}
     kinds = [label.kind for label in labels if label.cause is not None and label.pump != "founding"]
     assert {kind: kinds.count(kind) for kind in wanted} == wanted
-    assert len(drawn) == 51
+    assert len(drawn) == 201
     assert {case.end_us for case in drawn} == {NOW_US}
     [founding] = [label for label in labels if label.pump == "founding"]
     assert founding.cause == "dry_before_alarm"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from thecaflow import pager
-from thecaflow.pager import Pager, forget_pages, read_pages
+from thecaflow.page_file import forget_pages, pages_of, read_pages
+from thecaflow.pager import BODY_BYTES, Pager
 
 ALERT = {
     "status": "firing",
@@ -72,7 +72,7 @@ def test_the_newest_are_shown_as_text_or_json(tmp_path: Path):
         (b"not json", JSON, 400),
         (json.dumps({"receiver": "page", "alerts": [{"status": "burning", "labels": {}}]}), JSON, 400),
         (json.dumps(WEBHOOK), {"content-type": "text/plain"}, 415),
-        (b" " * (pager.BODY_BYTES + 1), JSON, 413),
+        (b" " * (BODY_BYTES + 1), JSON, 413),
     ],
     ids=["another object", "no JSON", "unknown status", "a form of a web page", "too large"],
 )
@@ -103,7 +103,7 @@ def test_the_file_is_bounded(tmp_path: Path):
     path = tmp_path / "pages.jsonl"
     receiver = Pager(path, file_bytes=2_000)
     for number in range(40):
-        receiver.take(pager.pages_of(json.dumps(WEBHOOK).encode(), number))
+        receiver.take(pages_of(json.dumps(WEBHOOK).encode(), number))
     sizes = [file.stat().st_size for file in tmp_path.iterdir()]
     assert len(sizes) == 2
     assert max(sizes) <= 2_000
@@ -117,7 +117,7 @@ def test_the_file_is_bounded(tmp_path: Path):
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path):
     """A reader beside the receiver never meets half a line."""
     path = tmp_path / "pages.jsonl"
-    Pager(path).take(pager.pages_of(json.dumps(WEBHOOK).encode(), 1))
+    Pager(path).take(pages_of(json.dumps(WEBHOOK).encode(), 1))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:50])
     assert len(read_pages(path)) == 2
