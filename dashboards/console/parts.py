@@ -16,6 +16,7 @@ from litestar.template.config import TemplateConfig
 
 from dashboards.console.session import Sessions, Viewer
 from dashboards.console.snapshot import AlertNow, Snapshot
+from ingest.answering import Answered
 
 T = TypeVar("T")
 
@@ -52,10 +53,10 @@ class DatabaseSource(Protocol):
 class Answers(Protocol):
     """Sends what a person decided to the gateway, with that person's own token."""
 
-    async def acknowledge(self, viewer: Viewer, alert: AlertNow, reason: str) -> None:
-        """Send an `alert_ack`; raises Problem 403 for who may not, 502 or 503 where the gateway did not take it."""
+    async def acknowledge(self, viewer: Viewer, alert: AlertNow, reason: str) -> Answered:
+        """Send an `alert_ack`; raises Problem 400 (no reason), 401, 403 (may not), 502 or 503 (the gateway did not take it)."""
 
-    async def shelve(self, viewer: Viewer, alert: AlertNow, reason: str, until_us: int) -> None:
+    async def shelve(self, viewer: Viewer, alert: AlertNow, reason: str, until_us: int) -> Answered:
         """Send an `alert_shelved` until a time, 24 h ahead at most; raises Problem as `acknowledge` does."""
 
 

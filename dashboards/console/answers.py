@@ -1,0 +1,84 @@
+"""A person's answer to an alert on its way to the gateway, which alone judges whether they may give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httpx
+
+from contract.errors import ThecaflowError, UnusableInputError
+from dashboards.console.session import Viewer
+from dashboards.console.snapshot import AlertNow
+from ingest import answering
+from ingest.answering import Answered, AnswerRefusedError
+from ingest.problems import Problem, unavailable
+from ingest.replay_targets import LaterError
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAnswers:
+    """Posts answers with the viewer's own token."""
+
+    client: httpx.AsyncClient
+    gateway_url: str
+    now_us: Callable[[], int]
+
+    async def acknowledge(self, viewer: Viewer, alert: AlertNow, reason: str) -> Answered:
+        """Acknowledge an alert; raises Problem."""
+        _check(viewer)
+        try:
+            return await answering.acknowledge(
+                self.client,
+                self.gateway_url,
+                viewer.secret,
+                pump=alert.pump,
+                alert_id=alert.alert_id,
+                cause=alert.cause,
+                reason=reason,
+                now_us=self.now_us(),
+            )
+        except ThecaflowError as failed:
+            raise _problem(failed) from failed
+
+    async def shelve(self, viewer: Viewer, alert: AlertNow, reason: str, until_us: int) -> Answered:
+        """Put an alert aside; raises Problem."""
+        _check(viewer)
+        try:
+            return await answering.shelve(
+                self.client,
+                self.gateway_url,
+                viewer.secret,
+                pump=alert.pump,
+                alert_id=alert.alert_id,
+                cause=alert.cause,
+                reason=reason,
+                until_us=until_us,
+                now_us=self.now_us(),
+            )
+        except ThecaflowError as failed:
+            raise _problem(failed) from failed
+
+
+def _check(viewer: Viewer) -> None:
+    if not viewer.may_answer:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "role",
+            "A viewer reads. To acknowledge or shelve log in with an operator's token.",
+        )
+
+
+def _problem(failed: ThecaflowError) -> Problem:
+    match failed:
+        case AnswerRefusedError():
+            return Problem(failed.status, "refused", str(failed))
+        case LaterError():
+            return unavailable(
+                "gateway", f"The answer is not sent: {failed}. Try again.", failed.retry_after_s
+            )
+        case UnusableInputError():
+            return Problem(HTTPStatus.BAD_REQUEST, "answer", f"{failed}.")
+        case _:
+            return Problem(HTTPStatus.BAD_GATEWAY, "gateway", f"The answer is not sent: {failed}.")
