@@ -131,7 +131,7 @@ class BoundedProducer:
             await asyncio.wait([self._keeping])
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _close(producer, drain_s)
+            await close_producer(producer, drain_s)
         return self.events_waiting
 
     async def write(self, records: Sequence[Record]) -> list[Placed]:
@@ -252,7 +252,7 @@ class BoundedProducer:
             logger.info("producer: connected to %s", self._bootstrap)
             await self._broken.wait()
             self._producer = None
-            await _close(producer, REPLACE_WAIT_S)
+            await close_producer(producer, REPLACE_WAIT_S)
             await asyncio.sleep(RECONNECT_S)
 
     async def _connect(self) -> AIOKafkaProducer:
@@ -271,10 +271,10 @@ class BoundedProducer:
             try:
                 await producer.start()
             except asyncio.CancelledError:
-                await _close(producer, 0)
+                await close_producer(producer, 0)
                 raise
             except Exception as away:  # noqa: BLE001 - whatever it is, a gateway that stops trying is worse
-                await _close(producer, 0)
+                await close_producer(producer, 0)
                 if not said:
                     logger.warning(
                         "producer: no broker at %s (%s); trying on", self._bootstrap, type(away).__name__
@@ -290,7 +290,7 @@ def _placed(future: asyncio.Future[Any]) -> Placed:
     return Placed(metadata.partition, None if metadata.offset == NO_OFFSET else metadata.offset)
 
 
-async def _close(producer: AIOKafkaProducer, drain_s: float) -> None:
+async def close_producer(producer: AIOKafkaProducer, drain_s: float) -> None:
     """Close a producer that may be broken or cut off; what it has not delivered within `drain_s` is given up."""
     try:
         async with asyncio.timeout(drain_s):

@@ -33,6 +33,12 @@ async def believed(connection: Any, until_us: int | None = None) -> AsyncIterato
             yield fact_of(row)
 
 
+async def hold_outbox(connection: Any) -> bool:
+    """Become the one publisher for as long as this session lives; False while another one is. Again: still True."""
+    row = await connection.fetchrow(named("publisher_hold"))
+    return bool(row["held"])
+
+
 async def outbox(connection: Any, limit: int = 1000) -> list[OutboxRow]:
     """Return the oldest changes that are not published yet."""
     rows = await connection.fetch(named("outbox_read"), limit)
