@@ -80,6 +80,16 @@ class StackConfig:
         """Kafka's jars."""
         return self.tree / "kafka"
 
+    @property
+    def programs(self) -> Path:
+        """Programs of the tree that are not PostgreSQL's or Java's."""
+        return self.tree / "usr/bin"
+
+    @property
+    def prometheus_share(self) -> Path:
+        """What Prometheus and Alertmanager read beside their configuration: pages and standard templates."""
+        return self.tree / "usr/share/prometheus"
+
     def conf(self, name: str) -> Path:
         """Return the path of a configuration file, written anew at each start."""
         return self.data / "conf" / name

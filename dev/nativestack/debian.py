@@ -15,6 +15,9 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LINKED = """libpq5 libc6 zlib1g libzstd1 liblz4-1 libxxhash0 libssl3t64 libicu76 libstdc++6 libgcc-s1 libxml2 libxslt1.1
     libldap2 libsasl2-2 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1 libpam0g libaudit1
     libcap-ng0 libuuid1 libsystemd0 libcap2 liblzma5 libreadline8t64 libtinfo6 libselinux1 libpcre2-8-0""".split()  # noqa: SIM905 - a list of one name a line is no easier to read
+# Prometheus' old page (/classic/graph), for a look; Debian has stripped the new one, which these do not serve.
+CLASSIC_GRAPH = """libjs-bootstrap4 libjs-eonasdan-bootstrap-datetimepicker libjs-jquery libjs-jquery-hotkeys libjs-moment
+    libjs-moment-timezone libjs-mustache libjs-popper.js libjs-rickshaw libjs-d3 fonts-glyphicons-halflings""".split()  # noqa: SIM905 - as above
 # What the programs of this machine are called in Debian, where the stack needs them.
 MACHINE_NEEDS = {
     "apt-get": "apt",
@@ -33,9 +36,13 @@ def packages(config: StackConfig) -> list[str]:
         f"postgresql-client-{postgres}",
         f"postgresql-{postgres}-timescaledb",
         f"openjdk-{config['JAVA_MAJOR']}-jre-headless",
+        "prometheus",
+        "promtool",
+        "prometheus-alertmanager",  # amtool with it
         "openssl",
         "patchelf",
         *LINKED,
+        *CLASSIC_GRAPH,
     ]
 
 
@@ -73,7 +80,7 @@ def fetch(config: StackConfig, apt: Path) -> list[Path]:
     say(f"reading the package lists of Debian {config['DEBIAN_SUITE']}")
     with_retries(lambda: run(["apt-get", "-qq", "update"], "reading package lists", env=environ))
     wanted = packages(config) + _maven(environ)
-    say(f"fetching {len(wanted)} Debian packages (about 110 MB)")
+    say(f"fetching {len(wanted)} Debian packages (about 190 MB)")
     # Files that are there and whole are not fetched again, so an attempt goes on where the last one ended.
     with_retries(
         lambda: run(

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nativestack import runner
+from nativestack.alertmanager import Alertmanager
 from nativestack.config import StackConfig, StackError
 from nativestack.kafka import Kafka
 from nativestack.part import Part
 from nativestack.postgres import Postgres
 from nativestack.progress import say
+from nativestack.prometheus import Prometheus
 from nativestack.setup import set_up
 
-USAGE = """usage: dev/stack COMMAND [PART..]          parts: pg kafka (default: all)
+USAGE = """usage: dev/stack COMMAND [PART..]          parts: pg kafka prom am (default: all)
 
   setup                 fetch and lay out the programs, once; later calls return at once
   start [PART..]        start, after setup
@@ -25,6 +27,8 @@ USAGE = """usage: dev/stack COMMAND [PART..]          parts: pg kafka (default: 
   kill [PART..]         the crash of a part, for fault tests; start recovers it
   wipe [PART..|all]     stop and delete the data (of these parts); all: the programs too
   psql ARG..            psql, connected; likewise pg_dump and pg_restore
+  promtool ARG..        Prometheus' tool, e.g. promtool check rules FILE
+  amtool ARG..          Alertmanager's tool, aimed at this one, e.g. amtool alert; amtool silence add alertname=SiteSilent
   kafka CLASS ARG..     a Kafka tool, e.g. kafka org.apache.kafka.tools.TopicCommand --list --bootstrap-server 127.0.0.1:PORT
 
 Versions, ports and settings: dev/stack.env; variables of the same names win. Further variables:
@@ -52,9 +56,15 @@ def _dispatch(words: list[str]) -> int:
     command, rest = (words[0], words[1:]) if words else ("", [])
     config = StackConfig.from_env()
     postgres, kafka = Postgres(config), Kafka(config)
-    parts: dict[str, Part] = {part.name: part for part in (postgres, kafka)}
+    prometheus, alertmanager = Prometheus(config), Alertmanager(config)
+    every: tuple[Part, ...] = (postgres, kafka, prometheus, alertmanager)
+    parts = {part.name: part for part in every}
     if command in POSTGRES_TOOLS:
         _replace_us([postgres.program(command), *rest], postgres.client_environment())
+    if command == "promtool":
+        _replace_us([str(config.programs / command), *rest], {})
+    if command == "amtool":
+        _replace_us(alertmanager.tool(*rest), {})
     if command == "kafka" and rest:
         _replace_us(kafka.java(*rest), {})
     if command == "wipe" and rest == ["all"]:
@@ -95,7 +105,7 @@ def _wipe_all(config: StackConfig, parts: list[Part]) -> int:
     _act(config, "wipe", parts, everything=True)
     for folder in ("data", "log", "run", "conf"):
         shutil.rmtree(config.data / folder, ignore_errors=True)
-    for folder in ("tree", "tree.new", "work"):
+    for folder in ("tree", "tree.new", "tree.old", "work"):
         shutil.rmtree(config.home / folder, ignore_errors=True)
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from nativestack.config import StackConfig
 from nativestack.progress import megabytes, run, say, with_retries
 
+SUMS = "sha256.txt"  # written last
 MACHINE_SETTINGS = Path("/etc/maven/settings.xml")
 POM = """<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>stack</artifactId><version>1</version>
 <packaging>pom</packaging><dependencies>
@@ -17,7 +18,12 @@ DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><versi
 
 
 def fetch_kafka(config: StackConfig, work: Path) -> None:
-    """Copy Kafka, its command line tools and a logging backend into the tree. ``work`` holds Maven's own files."""
+    """Copy Kafka, its command line tools and a logging backend into the tree, unless an older tree handed them over.
+
+    ``work`` holds Maven's own files.
+    """
+    if _has_kafka(config):
+        return
     work.mkdir(parents=True, exist_ok=True)
     kafka, scala = config["KAFKA_VERSION"], config["KAFKA_SCALA_VERSION"]
     wanted = [
@@ -49,6 +55,24 @@ def fetch_kafka(config: StackConfig, work: Path) -> None:
     ]
     environ = os.environ | {"JAVA_HOME": str(config.java_home)}  # ours, even where one is set
     with_retries(lambda: run(command, "fetching Kafka", env=environ, measure=lambda: megabytes(work)))
-    with (config.kafka_jars / "sha256.txt").open("w", encoding="utf-8") as sums:
+    with (config.kafka_jars / SUMS).open("w", encoding="utf-8") as sums:
         for jar in sorted(config.kafka_jars.glob("*.jar")):
             sums.write(f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n")
+
+
+def _has_kafka(config: StackConfig) -> bool:
+    """Whether the tree holds all jars of these versions, unharmed."""
+    sums = config.kafka_jars / SUMS
+    if not sums.exists():
+        return False
+    known = {name: digest for digest, name in map(str.split, sums.read_text().splitlines())}
+    wanted = {
+        f"kafka_{config['KAFKA_SCALA_VERSION']}-{config['KAFKA_VERSION']}.jar",
+        f"log4j-slf4j-impl-{config['LOG4J_VERSION']}.jar",
+    }
+    whole = (
+        (config.kafka_jars / name).exists()
+        and hashlib.sha256((config.kafka_jars / name).read_bytes()).hexdigest() == digest
+        for name, digest in known.items()
+    )
+    return wanted <= set(known) and all(whole)

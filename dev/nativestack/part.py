@@ -30,6 +30,11 @@ class Part:
         """Return the folder of its data."""
         return self.config.store(self.name)
 
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the server runs in."""
+        return self.config.data
+
     def configure(self) -> None:
         """Write its configuration, anew at each start: ports and settings may change from one to the next."""
         raise NotImplementedError

@@ -96,7 +96,7 @@ def _launch(config: StackConfig, part: Part) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=config.data,
+            cwd=part.folder,
             start_new_session=True,  # outlives the terminal
             **_identity(config),
         )

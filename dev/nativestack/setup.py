@@ -9,7 +9,7 @@ from nativestack import debian, maven, tree
 from nativestack.config import StackConfig, StackError
 from nativestack.progress import say
 
-LAYOUT = "1"  # raise it with every change in how the tree is laid out
+LAYOUT = "2"  # raise it with every change in how the tree is laid out
 VERSION_SETTINGS = (
     "KAFKA_VERSION",
     "KAFKA_SCALA_VERSION",
@@ -31,7 +31,7 @@ def set_up(config: StackConfig) -> None:
     if stamp_file.exists() and stamp_file.read_text() == stamp:
         return
     began = time.monotonic()
-    say(f"setting up in {config.home} (once; about half a minute, 230 MB to fetch, 600 MB on disk)")
+    say(f"setting up in {config.home} (once; about half a minute, about 300 MB to fetch, 650 MB on disk)")
     debian.check_machine()
     work = config.home / "work"
     shutil.rmtree(work, ignore_errors=True)
@@ -50,16 +50,25 @@ def _stamp(config: StackConfig) -> str:
 
 def _check_versions(config: StackConfig) -> None:
     """Run each program once and compare what was asked for with what came."""
-    for program in (config.postgres_bin / "postgres", config.java_home / "bin/java"):
+    servers = (config.programs / "prometheus", config.programs / "prometheus-alertmanager")
+    for program in (config.postgres_bin / "postgres", config.java_home / "bin/java", *servers):
         shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
         if shown.returncode != 0:
             raise StackError(f"{program.name} does not run from {config.tree}: {shown.stderr.strip()}")
         say(f"  {shown.stdout.splitlines()[0]}")
-    came = next(
-        line.split("\t")[1]
-        for line in (config.tree / "versions.txt").read_text().splitlines()
-        if line.startswith(f"postgresql-{config['POSTGRES_MAJOR']}-timescaledb")
-    )
-    say(f"  TimescaleDB {came}, Apache Kafka {config['KAFKA_VERSION']}")
-    if not came.startswith(config["TIMESCALEDB_VERSION"]):
-        say(f"  note: dev/stack.env and docker-compose.yml say {config['TIMESCALEDB_VERSION']}")
+    came = dict(line.split("\t") for line in (config.tree / "versions.txt").read_text().splitlines())
+    say(f"  TimescaleDB {came[_timescaledb(config)]}, Apache Kafka {config['KAFKA_VERSION']}")
+    packaged = {
+        _timescaledb(config): "TIMESCALEDB_VERSION",
+        "prometheus": "PROMETHEUS_VERSION",
+        "prometheus-alertmanager": "ALERTMANAGER_VERSION",
+    }
+    for package, setting in packaged.items():
+        if not came[package].startswith(config[setting]):
+            say(
+                f"  note: {package} is {came[package]}; dev/stack.env and docker-compose.yml say {config[setting]}"
+            )
+
+
+def _timescaledb(config: StackConfig) -> str:
+    return f"postgresql-{config['POSTGRES_MAJOR']}-timescaledb"

@@ -11,13 +11,21 @@ from nativestack.progress import run, say
 
 LEFT_OUT = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "*/bitcode", "*/gconv", "*llvmjit*")
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+ALERTMANAGER = "usr/bin/prometheus-alertmanager"
+# Debian's Alertmanager reads standard templates from a compiled-in folder, before and whatever the configuration says, and
+# no option moves it. A relative path of the same length takes its place; alertmanager.py starts it where that leads.
+COMPILED_IN = b"/usr/share/prometheus/alertmanager"
+RELATIVE = b"./" * 11 + b"alertmanager"
 
 
 def lay_out(config: StackConfig, debs: Iterable[Path]) -> None:
-    """Unpack ``debs`` into the tree. Built aside and moved when whole, so that a broken run leaves no half tree."""
-    new = config.home / "tree.new"
-    for old in (new, config.tree):
-        shutil.rmtree(old, ignore_errors=True)
+    """Unpack ``debs`` into the tree. Built aside and moved when whole, so that a broken run leaves no half tree.
+
+    An older tree stays until then and hands over its Kafka, so that servers which run from it hardly notice.
+    """
+    new, old = config.home / "tree.new", config.home / "tree.old"
+    for remains in (new, old):
+        shutil.rmtree(remains, ignore_errors=True)
     for folder in ("bin", "lib", "lib64", "sbin"):
         (new / "usr" / folder).mkdir(parents=True)
         (new / folder).symlink_to(f"usr/{folder}")  # Debian's merged /usr
@@ -27,7 +35,13 @@ def lay_out(config: StackConfig, debs: Iterable[Path]) -> None:
     _trust_what_the_machine_trusts(new)
     _turn_links_inwards(new)
     _patch_programs(config, new)
+    _move_templates(new)
+    if config.tree.exists():
+        config.tree.rename(old)
     new.rename(config.tree)
+    if (old / "kafka").exists():
+        (old / "kafka").rename(config.kafka_jars)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _unpack(deb: Path, new: Path) -> None:
@@ -122,3 +136,13 @@ def _patch_programs(config: StackConfig, new: Path) -> None:
         raise StackError(
             f"only {patched} programs were found to patch: Debian's packages changed their folders"
         )
+
+
+def _move_templates(new: Path) -> None:
+    program = new / ALERTMANAGER
+    code = program.read_bytes()
+    if len(COMPILED_IN) != len(RELATIVE) or COMPILED_IN not in code:
+        raise StackError(
+            "Alertmanager's standard templates moved: tree.py must learn where Debian has them now"
+        )
+    program.write_bytes(code.replace(COMPILED_IN, RELATIVE))

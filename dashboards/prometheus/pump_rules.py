@@ -1,0 +1,135 @@
+"""Rules about pumps: what is recorded, one alert a cause, and those about several pumps or about people's answers."""
+
+from typing import Any, Final, TypeAlias
+
+from dashboards.causes import CAUSES, CauseText
+from dashboards.prometheus import thresholds
+
+Rule: TypeAlias = dict[str, Any]
+
+BY_ALERT: Final = "by (pump, site, cause, priority)"
+ANY_CONSOLE: Final = 'max(up{job="console"}) > 0'
+WHERE: Final = "{{ with $labels.site }}{{ . }}, {{ end }}pump {{ $labels.pump }}"
+CONSOLE: Final = "/pumps/{{ $labels.pump }}"
+OVERVIEW: Final = "dashboards/runbooks/pumps.md"
+
+
+def _held(record: str, fresh: str) -> Rule:
+    """Record `fresh`, or, while no console can be scraped, what was recorded before: silence is no all-clear.
+
+    Staleness marks and `up` are written with the same scrape, so there is no moment at which neither branch holds.
+    """
+    return {"record": record, "expr": f"{fresh}\nor ({record} unless on () ({ANY_CONSOLE}))\n"}
+
+
+def recordings() -> list[Rule]:
+    """What the alerts are made of; the same alert from two consoles is one."""
+    silent = f'max by (site) (thecaflow_site_silent_pumps{{site!=""}}) >= {thresholds.SITE_SILENT_PUMPS}'
+    share = (
+        'max by (site) (thecaflow_site_silent_pumps{site!=""}) / max by (site) (thecaflow_site_pumps)'
+        f" >= {thresholds.SITE_SILENT_SHARE}"
+    )
+    harm = "thecaflow_alert_harm_seconds + timestamp(thecaflow_alert_harm_seconds)"
+    return [
+        _held("thecaflow:alert_open", f"max {BY_ALERT} (thecaflow_alert_active)"),
+        _held("thecaflow:alert_handled", f"max {BY_ALERT} (thecaflow_alert_handled)"),
+        _held("thecaflow:alert_harm_at", f"min {BY_ALERT} ({harm})"),
+        _held("thecaflow:site_silent", f"({silent} and {share})"),
+        {
+            # Seconds, negative once past; +Inf where no harm is predicted. `and` and `or` match on all labels but the name.
+            "record": "thecaflow:alert_harm_in_seconds",
+            "expr": "((thecaflow:alert_harm_at - time()) and thecaflow:alert_open)\nor thecaflow:alert_open * Inf\n",
+        },
+    ]
+
+
+def harm_words(text: CauseText) -> str:
+    """Template of the time until harm; `$value` is that of thecaflow:alert_harm_in_seconds."""
+    what = "Harm" if text.harm == "none" else text.harm.capitalize()
+    return (
+        "{{ if gt $value 1e15 }}No time of harm is predicted."
+        f"{{{{ else if gt $value 0.0 }}}}{what} is expected in {{{{ humanizeDuration $value }}}} at the earliest."
+        f"{{{{ else }}}}{what} may have begun: the earliest predicted time has passed.{{{{ end }}}}"
+    )
+
+
+def checks_words(checks: tuple[str, ...]) -> str:
+    """First checks as a numbered list, a line each."""
+    return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(checks, start=1))
+
+
+def cause_alert(text: CauseText) -> Rule:
+    """Make the alert of one cause; priority, pump and site pass through."""
+    return {
+        "alert": text.alert_name,
+        "expr": f'thecaflow:alert_harm_in_seconds{{cause="{text.cause}"}}',
+        "labels": {"kind": "pump"},
+        "annotations": {
+            "summary": f"{WHERE}: {text.title}",
+            "harm": harm_words(text),
+            "effect": text.effect,
+            "first_checks": checks_words(text.first_checks),
+            "runbook": text.runbook,
+            "console": CONSOLE,
+        },
+    }
+
+
+def _site_silent() -> Rule:
+    checks = (
+        "The site's relay or gateway device: power, network, its own log.",
+        "Uploads of the pumps come back by themselves; what they recorded meanwhile is judged then.",
+        "Patients of the site whose alerts are open now: nothing new of them is seen.",
+    )
+    return {
+        "alert": "SiteSilent",
+        "expr": "thecaflow:site_silent",
+        "labels": {"kind": "pump", "priority": "high"},
+        "annotations": {
+            "summary": "{{ $labels.site }}: {{ $value }} pumps are not heard, half of the site or more",
+            "harm": "No time of harm is predicted.",
+            "effect": "Unknown: the pumps may well deliver, but nothing would be noticed here.",
+            "first_checks": checks_words(checks),
+            "runbook": f"{OVERVIEW}#sitesilent",
+            "console": "/",
+        },
+    }
+
+
+def _not_acknowledged() -> Rule:
+    return {
+        "alert": "PumpAlertNotAcknowledged",
+        "expr": 'thecaflow:alert_open{priority="high"}\n  unless on (pump, cause, priority) thecaflow:alert_handled\n',
+        "for": thresholds.ESCALATE_AFTER,
+        "labels": {"kind": "escalation", "severity": "escalation"},
+        "annotations": {
+            "summary": f"{WHERE}: nobody has answered for {thresholds.ESCALATE_AFTER}:"
+            ' {{ $labels.cause | reReplaceAll "_" " " }}',
+            "effect": "Whoever was paged first has neither acknowledged nor shelved a high alert.",
+            "first_checks": checks_words(
+                (
+                    "Is the first on call reachable?",
+                    "The alert's own page has its cause, the time until harm and what to look at first.",
+                )
+            ),
+            "runbook": f"{OVERVIEW}#pumpalertnotacknowledged",
+            "console": CONSOLE,
+        },
+    }
+
+
+def _handled() -> Rule:
+    return {
+        "alert": "PumpAlertHandled",
+        "expr": "thecaflow:alert_handled",
+        "labels": {"kind": "handled"},
+        "annotations": {
+            "summary": f"{WHERE}: acknowledged or shelved, not repeated while it is open",
+            "runbook": f"{OVERVIEW}#pumpalerthandled",
+        },
+    }
+
+
+def alerts() -> list[Rule]:
+    """One alert a cause in the contract's order, then those about sites and answers."""
+    return [*map(cause_alert, CAUSES.values()), _site_silent(), _not_acknowledged(), _handled()]
