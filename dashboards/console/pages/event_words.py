@@ -29,7 +29,7 @@ TYPE_WORDS: Final = {
 
 
 @singledispatch
-def sentence(event: Any) -> str:
+def sentence(_event: Any) -> str:
     """Return what an event says beside its type; empty where the type says it all."""
     return ""
 

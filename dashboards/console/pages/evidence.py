@@ -97,7 +97,7 @@ def _is_number(value: Any) -> bool:
 def _time_of(name: str, value: Any) -> int | None:
     """Times are `_us` since 1970; before 1990 such a number is a length of time."""
     if name.endswith("_us") and _is_number(value) and value > 631_152_000_000_000:
-        return round(value)
+        return int(value)
     return None
 
 

@@ -1,0 +1,102 @@
+"""One alert: what, since when, why, how long, what to look at first; and the answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect, Template
+
+from dashboards.console.pages.alert_view import AlertView, alert_for
+from dashboards.console.pages.show import AnyRequest, page, wants_part
+from dashboards.console.pages.words import MINUTE_US
+from dashboards.console.parts import Console
+from dashboards.console.session import Viewer
+from ingest.problems import Problem
+
+SHELVES_MIN: Final = (30, 60, 120, 240, 480, 720, 1440)
+_FORM: Final = Body(media_type=RequestEncodingType.URL_ENCODED)
+
+
+class AnswerForm(msgspec.Struct):
+    """What a person writes under an alert."""
+
+    reason: str = ""
+    minutes: str = "60"
+
+
+def handlers(console: Console) -> list[Any]:
+    """Return the routes of an alert's page and of its two answers."""
+
+    @get("/alerts/{alert_id:str}", include_in_schema=False)
+    async def alert(request: AnyRequest, viewer: Viewer, alert_id: str) -> Response[Any] | Template:
+        shown = await alert_for(console, viewer, alert_id)
+        query = request.query_params
+        if not wants_part(request):
+            return page(console, viewer, "alert.html", _context(shown, sent=query.get("sent", "")))
+        if query.get("part") != "answer":
+            return page(console, viewer, "_alert_now.html", _context(shown))
+        if query.get("standing") == shown.standing:  # whoever writes a reason keeps it
+            return Response(content=None, status_code=HTTPStatus.NO_CONTENT)
+        return page(console, viewer, "_alert_answer.html", _context(shown))
+
+    @post("/alerts/{alert_id:str}/acknowledge", include_in_schema=False, status_code=200)
+    async def acknowledge(
+        request: AnyRequest, viewer: Viewer, alert_id: str, data: Annotated[AnswerForm, _FORM]
+    ) -> Response[Any] | Template:
+        return await _answer(console, request, viewer, alert_id, data, "acknowledge")
+
+    @post("/alerts/{alert_id:str}/shelve", include_in_schema=False, status_code=200)
+    async def shelve(
+        request: AnyRequest, viewer: Viewer, alert_id: str, data: Annotated[AnswerForm, _FORM]
+    ) -> Response[Any] | Template:
+        return await _answer(console, request, viewer, alert_id, data, "shelve")
+
+    return [alert, acknowledge, shelve]
+
+
+async def _answer(
+    console: Console, request: AnyRequest, viewer: Viewer, alert_id: str, data: AnswerForm, kind: str
+) -> Response[Any] | Template:
+    """Send an answer; htmx gets the part that says so, a browser without scripts the page."""
+    shown = await alert_for(console, viewer, alert_id)
+    try:
+        await _send(console, viewer, shown, data, kind)
+    except Problem as refused:
+        context = _context(shown, problem=refused.detail, reason=data.reason)
+        if wants_part(request):
+            return page(console, viewer, "_alert_answer.html", context)
+        return page(console, viewer, "alert.html", context, refused.status)
+    if wants_part(request):
+        return page(console, viewer, "_alert_answer.html", _context(shown, sent=kind))
+    return Redirect(f"/alerts/{alert_id}?sent={kind}", status_code=303)
+
+
+async def _send(console: Console, viewer: Viewer, shown: AlertView, data: AnswerForm, kind: str) -> None:
+    if not shown.is_open:
+        raise Problem(HTTPStatus.CONFLICT, "alert-ended", "This alert has ended; there is nothing to answer.")
+    reason = data.reason.strip()
+    if not reason:
+        raise Problem(HTTPStatus.BAD_REQUEST, "no-reason", "Say why, in a few words.")
+    if kind == "acknowledge":
+        await console.answers.acknowledge(viewer, shown.now, reason)
+        return
+    if data.minutes not in {str(minutes) for minutes in SHELVES_MIN}:
+        raise Problem(HTTPStatus.BAD_REQUEST, "until", "Choose for how long, 24 hours at most.")
+    await console.answers.shelve(viewer, shown.now, reason, console.now_us() + int(data.minutes) * MINUTE_US)
+
+
+def _context(
+    shown: AlertView, *, sent: str = "", problem: str = "", reason: str | None = None
+) -> dict[str, Any]:
+    return {
+        "alert": shown,
+        "sent": sent if sent in ("acknowledge", "shelve") else "",
+        "problem": problem,
+        "reason": reason,
+        "shelves_min": SHELVES_MIN,
+    }

@@ -1,0 +1,147 @@
+"""What is left in a reservoir: by our estimate with its fan, and by the pump's own arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contract.events import ProgramSet
+from dashboards.console.pages.plots import Mark, Plot
+from dashboards.console.pages.words import HOUR_US, absolute, interval, number
+from storage.console import PumpNow
+
+_WEEK_MIN: Final = 7 * 1440
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A volume in mL: the median, and the bounds of the 90 % interval."""
+
+    p50_ml: float
+    lo_ml: float
+    hi_ml: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """A forecast as volumes: ours falls from `volume_ml` at `at_us` to 0 at each quantile, the pump's to its own alarm.
+
+    The forecast states times; the volume is the present program's rate, times the ratio, over the time that is left.
+    """
+
+    at_us: int
+    volume_ml: float
+    p05_us: int
+    p50_us: int
+    p95_us: int
+    device_ml: float | None
+    device_rate_ml_us: float
+    low_ml: float | None
+
+    def at(self, when_us: int) -> Expected:
+        """Return what is expected at a time after `at_us`, if the present program goes on."""
+        left = [
+            max(0.0, self.volume_ml * (1 - (when_us - self.at_us) / (empty_us - self.at_us)))
+            for empty_us in (self.p05_us, self.p50_us, self.p95_us)
+        ]
+        return Expected(left[1], left[0], left[2])
+
+    def device_at(self, when_us: int) -> float | None:
+        """Return what the pump itself will show at a time; None where its own arithmetic is not known."""
+        if self.device_ml is None:
+            return None
+        return max(0.0, self.device_ml - self.device_rate_ml_us * (when_us - self.at_us))
+
+
+def mean_rate_ul_h(program: ProgramSet) -> float:
+    """Return a program's rate, averaged over a week, its pulses included."""
+    turns: list[tuple[int, float]] = []
+    for step in program.steps:
+        days = range(7) if step.days is None else step.days
+        turns += [(day * 1440 + step.minute, step.rate_ul_h) for day in days]
+    turns.sort()
+    rate = 0.0
+    for place, (minute, rate_ul_h) in enumerate(turns):
+        following = turns[place + 1][0] if place + 1 < len(turns) else turns[0][0] + _WEEK_MIN
+        rate += rate_ul_h * (following - minute) / _WEEK_MIN
+    if program.periodic_bolus is not None:
+        pulses_a_day = math.ceil(86_400 / program.periodic_bolus.every_s)
+        rate += pulses_a_day * program.periodic_bolus.volume_ul / 24
+    return rate
+
+
+def fan_of(pump: PumpNow, program: ProgramSet | None) -> Fan | None:
+    """Return the fan of a pump's newest forecast; None where it predicts no end, or no program is known."""
+    at_us, p05, p50, p95 = pump.forecast_us, pump.empty_p05_us, pump.empty_p50_us, pump.empty_p95_us
+    if at_us is None or p05 is None or p50 is None or p95 is None or pump.flow_ratio is None:
+        return None
+    rate_ml_us = 0.0 if program is None else mean_rate_ul_h(program) / 1000 / HOUR_US
+    if rate_ml_us <= 0 or min(p05, p50, p95) <= at_us:
+        return None
+    device_ml = None
+    if pump.device_alarm_us is not None and pump.low_reservoir_ml is not None:
+        device_ml = max(0.0, pump.low_reservoir_ml + rate_ml_us * (pump.device_alarm_us - at_us))
+    return Fan(
+        at_us=at_us,
+        volume_ml=rate_ml_us * pump.flow_ratio * (p50 - at_us),
+        p05_us=p05,
+        p50_us=p50,
+        p95_us=p95,
+        device_ml=device_ml,
+        device_rate_ml_us=rate_ml_us,
+        low_ml=pump.low_reservoir_ml,
+    )
+
+
+def fan_plot(
+    pump: PumpNow, fan: Fan, levels: Sequence[tuple[int, float]], ours_us: int | None, now_us: int
+) -> Plot:
+    """Return the level readings, our fan, the pump's own arithmetic, the low level and both alarm times."""
+    ends = sorted({fan.at_us, fan.p05_us, fan.p50_us, fan.p95_us})
+    device_zero_us = None
+    if fan.device_ml is not None:
+        device_zero_us = fan.at_us + round(fan.device_ml / fan.device_rate_ml_us)
+        ends = sorted({*ends, device_zero_us})
+    past = [(at, level) for at, level in levels if at < fan.at_us]
+    x = [at for at, _ in past] + ends
+    nothing: list[float | None] = [None] * len(past)
+    expected = [fan.at(at) for at in ends]
+    device = [fan.device_at(at) for at in ends]
+    series = [
+        {"label": "earliest (5 %)", "y": nothing + [e.lo_ml for e in expected], "look": "edge"},
+        {"label": "latest (95 %)", "y": nothing + [e.hi_ml for e in expected], "look": "edge"},
+        {"label": "our estimate", "y": nothing + [e.p50_ml for e in expected], "look": "first"},
+        {"label": "the pump's own arithmetic", "y": nothing + device, "look": "second"},
+        {"label": "level reading", "y": [level for _, level in past] + [None] * len(ends), "look": "points"},
+    ]
+    if fan.low_ml is not None:
+        series.append({"label": "low level", "y": [fan.low_ml] * len(x), "look": "limit"})
+    marks = [Mark(now_us, "now", "now")]
+    if pump.device_alarm_us is not None:
+        marks.append(Mark(pump.device_alarm_us, "pump's own alarm", "alarm"))
+    if ours_us is not None:
+        marks.append(Mark(ours_us, "our alert", "ours"))
+    return Plot(
+        title="Reservoir",
+        caption=_caption(pump, fan, now_us),
+        shown={
+            "x": [at / 1e6 for at in x],
+            "series": series,
+            "bands": [[2, 1]],
+            "unit": "mL",
+            "marks": [{"x": mark.at_us / 1e6, "label": mark.label, "line": mark.line} for mark in marks],
+            "zero": True,
+        },
+    )
+
+
+def _caption(pump: PumpNow, fan: Fan, now_us: int) -> str:
+    text = (
+        f"About {number(fan.volume_ml)} mL at {absolute(fan.at_us)}. Dry {interval(fan.p05_us, fan.p95_us, now_us)},"
+        f" most likely {absolute(fan.p50_us)}."
+    )
+    if pump.device_alarm_us is not None:
+        text += f" The pump's own low-reservoir alarm: {absolute(pump.device_alarm_us)}."
+    return text
