@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
-from litestar.exceptions import ClientException, HTTPException, InternalServerException
+from litestar.exceptions import HTTPException, InternalServerException
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contract.errors import UnreachableError
@@ -191,7 +192,9 @@ class Gateway:
         async def healthz() -> dict[str, str]:
             return {"status": "up"}
 
-        @get("/readyz", summary="Whether events can be taken", raises=[ClientException])
+        not_ready = ResponseSpec(dict[str, bool], description="Not now.", generate_examples=False)
+
+        @get("/readyz", summary="Whether events can be taken", responses={503: not_ready})
         async def readyz() -> Response[dict[str, bool]]:
             state = {"broker": await self.log.reachable(), "tokens": self.tokens.loaded}
             ready = all(state.values())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
+from litestar import Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
@@ -21,19 +22,21 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
+from contract.schema import event_schema
 from ingest.bodies import Media
 from ingest.problems import PROBLEM_JSON
 
-_EVENT: Final = "One event of the contract; `thecaflow schema events` prints its JSON Schema."
+_EVENT: Final = "One event of the contract."
 _BODIES: Final = {
     Media.JSON: f"{_EVENT} Or an array of them.",
     Media.NDJSON: f"{_EVENT} One a line; a broken line costs no other.",
     Media.MSGPACK: f"{_EVENT} Or an array, or one after another. Telemetry columns: bin of little-endian float64.",
 }
+_COMPONENTS: Final = "#/components/schemas/"
 _PROBLEMS: Final = {
     400: "The body cannot be split into events, or has none.",
     401: "No token, or one that does not hold.",
-    403: "All events are outside the token's scope; `results` says why for each.",
+    403: "The token may send none of the events; `results` says why for each.",
     408: "The body did not come in time.",
     413: "The body, before or after decompression, or every event of it is too large.",
     415: "Another media type or content coding.",
@@ -100,11 +103,35 @@ def _problem(status: int, description: str) -> OpenAPIResponse:
     )
 
 
-def _request_body() -> RequestBody:
-    content = {
-        media.value: OpenAPIMediaType(schema=Schema(description=text)) for media, text in _BODIES.items()
+def _event_schemas() -> dict[str, Any]:
+    """Return the contract's JSON Schema of events as components: `Event` and what it is made of."""
+    schema = _relocated(event_schema())
+    return {**schema["$defs"], "Event": {"title": schema["title"], "oneOf": schema["oneOf"]}}
+
+
+def _relocated(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_relocated(member) for member in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: member.replace("#/$defs/", _COMPONENTS)
+        if name == "$ref" and isinstance(member, str)
+        else _relocated(member)
+        for name, member in node.items()
     }
-    return RequestBody(required=True, content=content)
+
+
+def _request_body() -> RequestBody:
+    event = Reference(ref=_COMPONENTS + "Event")
+    schemas = {
+        Media.JSON: Schema(any_of=[event, Schema(type=OpenAPIType.ARRAY, items=event, min_items=1)]),
+        # Neither lines nor MessagePack are JSON, so that no JSON Schema can say what they hold.
+        Media.NDJSON: Schema(description=_BODIES[Media.NDJSON]),
+        Media.MSGPACK: Schema(description=_BODIES[Media.MSGPACK]),
+    }
+    content = {media.value: OpenAPIMediaType(schema=schema) for media, schema in schemas.items()}
+    return RequestBody(required=True, content=content, description=_BODIES[Media.JSON])
 
 
 def _responses() -> dict[str, Any]:
@@ -125,6 +152,15 @@ class EventsOperation(Operation):
         self.security = [{"bearer": []}]
 
 
+class _Document(JsonRenderPlugin):
+    """The document as Litestar makes it, with the events of the contract, which it has no way to take in."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        components = openapi_schema["components"]
+        whole = components | {"schemas": components.get("schemas", {}) | _event_schemas()}
+        return super().render(request, openapi_schema | {"components": whole})
+
+
 def openapi_config() -> OpenAPIConfig:
     """Return Litestar's configuration: JSON at /schema and /schema/openapi.json, no page that loads foreign scripts."""
     try:
@@ -136,6 +172,8 @@ def openapi_config() -> OpenAPIConfig:
         version=release,
         description="Takes events of intrathecal pumps and answers once the log has them.",
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-        components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
+        render_plugins=[_Document(path=["/", "/openapi.json"])],
+        components=Components(
+            security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")},
+        ),
     )
