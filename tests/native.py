@@ -23,11 +23,26 @@ from thecaflow.stack_env import read_stack_env, stack_home
 STACK = Path(__file__).resolve().parent.parent / "dev" / "stack"
 SLOTS = 20
 PORTS_A_SLOT = 20
+CORE = ("pg", "kafka")
+PORTS = {  # by their place in the slot; a second console takes the port after the first, workers the four from theirs
+    "PG_PORT": 0,
+    "KAFKA_PORT": 1,
+    "KAFKA_CONTROLLER_PORT": 2,
+    "PROMETHEUS_PORT": 3,
+    "ALERTMANAGER_PORT": 4,
+    "PAGER_PORT": 5,
+    "GATEWAY_PORT": 6,
+    "CONSOLE_PORT": 7,
+    "WORKER_PORT": 9,
+}
 
 
 @dataclass(frozen=True)
 class NativeStack:
-    """A running Kafka and TimescaleDB. Parts are called "pg" and "kafka", as in dev/stack."""
+    """A running Kafka and TimescaleDB; Prometheus and Alertmanager where a test starts them.
+
+    Parts are called "pg", "kafka", "prom" and "am", as in dev/stack.
+    """
 
     environ: dict[str, str]
     """The whole environment under which dev/stack and thecaflow mean this stack."""
@@ -43,16 +58,16 @@ class NativeStack:
         return done.stdout
 
     def start(self, *parts: str) -> None:
-        """Start parts (none: all) and wait until they answer; those that run are left alone."""
-        self.run("start", *parts)
+        """Start parts (none: the log and the database) and wait until they answer; those that run are left alone."""
+        self.run("start", *(parts or CORE))
 
     def stop(self, *parts: str) -> None:
         """Stop parts cleanly."""
         self.run("stop", *parts)
 
     def kill(self, *parts: str) -> None:
-        """Let parts crash."""
-        self.run("kill", *parts)
+        """Let parts (none: the log and the database) crash."""
+        self.run("kill", *(parts or CORE))
 
     @contextmanager
     def paused(self, part: str) -> Iterator[None]:
@@ -115,8 +130,8 @@ class NativeStack:
 
 
 @contextmanager
-def native_stack() -> Iterator[NativeStack]:
-    """Start a stack in the first free slot, with empty data, and stop it at the end."""
+def native_stack(*parts: str) -> Iterator[NativeStack]:
+    """Start parts (none: the log and the database) in the first free slot, with empty data, and stop all at the end."""
     folder = stack_home(os.environ) / "tests"
     folder.mkdir(parents=True, exist_ok=True)
     slot, lock = _take_slot(folder)
@@ -124,7 +139,7 @@ def native_stack() -> Iterator[NativeStack]:
         stack = NativeStack(environ=_slot_environment(slot, folder), home=folder / f"slot-{slot}")
         stack.run("wipe")  # what a killed run left behind, its processes too
         try:
-            stack.start()
+            stack.start(*parts)
             yield stack
         finally:
             stack.stop()
@@ -145,17 +160,6 @@ def _take_slot(folder: Path) -> tuple[int, TextIO]:
 
 def _slot_environment(slot: int, folder: Path) -> dict[str, str]:
     first = int(read_stack_env(os.environ)["TEST_PORT_BASE"]) + slot * PORTS_A_SLOT
-    names = (
-        "PG_PORT",
-        "KAFKA_PORT",
-        "KAFKA_CONTROLLER_PORT",
-        "PROMETHEUS_PORT",
-        "ALERTMANAGER_PORT",
-        "PAGER_PORT",
-        "GATEWAY_PORT",
-        "CONSOLE_PORT",
-        "WORKER_PORT",
-    )
-    ports = {name: str(first + number) for number, name in enumerate(names)}
+    ports = {name: str(first + place) for name, place in PORTS.items()}
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("THECAFLOW_")}
     return inherited | ports | {"STACK_DATA": str(folder / f"slot-{slot}")}
