@@ -21,9 +21,9 @@ from thecaflow.demo.grade import LOUD, STANDING, Found
 from thecaflow.page_file import Page
 
 RECEIVERS: Final[Mapping[str, Priority]] = {
-    "pages": Priority.HIGH,
-    "notifications": Priority.MEDIUM,
-    "tickets": Priority.LOW,
+    "page": Priority.HIGH,
+    "notify": Priority.MEDIUM,
+    "ticket": Priority.LOW,
 }
 """Which receiver of dashboards/alertmanager is for which priority; others are for other people."""
 P99_LIMIT_US: Final = 20_000_000
@@ -63,8 +63,8 @@ class PageGrade:
 
     @property
     def untold(self) -> tuple[Delivery, ...]:
-        """What did not arrive."""
-        return tuple(one for one in self.deliveries if one.arrived_us is None)
+        """Pages and notifications that did not arrive; a ticket may take minutes."""
+        return tuple(one for one in self.deliveries if one.arrived_us is None and one.priority in LOUD)
 
     def percentile_us(self, share: float) -> int | None:
         """Delay of pages and notifications that `share` of them do not exceed; None where none arrived."""

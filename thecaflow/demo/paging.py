@@ -67,8 +67,7 @@ async def until_told(
                 told = grade_pages(labels, found.found, lines, read_pages(pages_file(settings)))
                 if not told.untold or time.monotonic() > end_s:
                     return told, lines
-                due = len(told.deliveries)
-                advance(0, text=f"{due - len(told.untold)} of {due} arrived")
+                advance(0, text=f"{len(told.untold)} of {len(told.deliveries)} to come")
                 await asyncio.sleep(POLL_S)
 
 

@@ -51,7 +51,7 @@ def paging(labels: Sequence[Label], told: PageGrade, lines: Sequence[WrittenLine
     p50_us, p99_us = told.percentile_us(0.5), told.percentile_us(0.99)
     limit_s = P99_LIMIT_US / 1e6
     late = "" if p99_us is None or p99_us <= P99_LIMIT_US else " [bold red]TOO LATE[/]"
-    counts = ", ".join(f"{told.arrived.get(priority, 0)} {name}" for name, priority in RECEIVERS.items())
+    counts = ", ".join(f"{told.arrived.get(priority, 0)} to {name}" for name, priority in RECEIVERS.items())
     delays = f"p50 {tables.seconds(p50_us)}, p99 {tables.seconds(p99_us)} (limit {limit_s:.0f} s){late}"
     text = [
         f"paging: {arrived} of {len(loud)} due pages and notifications arrived, from commit to webhook {delays}",

@@ -10,7 +10,7 @@ from contract.facts import Dose
 from contract.times import format_us
 from ingest.simulator import Label
 from thecaflow.commands.status import STYLES, span
-from thecaflow.demo.grade import FalseAlarm, Found, Grade
+from thecaflow.demo.grade import LOUD, FalseAlarm, Found, Grade
 from thecaflow.demo.pages import Delivery, PageGrade
 from thecaflow.page_file import Page
 
@@ -50,7 +50,7 @@ def _priority(found: Found, delivery: Delivery | None) -> tuple[str, ...]:
     priority = f"[{STYLES[delivery.priority]}]{delivery.priority}[/]"
     committed = clock(delivery.committed_us)
     if delivery.arrived_us is None:
-        return priority, committed, "[bold red]never[/]", ""
+        return priority, committed, "[bold red]never[/]" if delivery.priority in LOUD else "not yet", ""
     return priority, committed, clock(delivery.arrived_us), seconds(delivery.delay_us)
 
 

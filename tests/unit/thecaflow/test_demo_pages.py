@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority
@@ -9,15 +11,16 @@ from contract.times import format_us
 from ingest.simulator import Label
 from storage.written import WrittenLine
 from thecaflow.demo.grade import Found
-from thecaflow.demo.pages import P99_LIMIT_US, PageGrade, grade_pages, told_and_withdrawn
+from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, grade_pages, told_and_withdrawn
 from thecaflow.page_file import Page
 
+ROOT = Path(__file__).resolve().parents[3]
 SECOND_US = 1_000_000
 BEGAN_US = 1_790_000_000 * SECOND_US
 STALL = Label("sick", "stall", "motor_stall", 0, also=("withdrawal_risk",))
 HEALTHY = Label("well", "healthy", None, 0)
 MRI = Label("well", "mri_window", None, 0, also=("motor_stall",))
-RECEIVER = {"high": "pages", "medium": "notifications", "low": "tickets"}
+RECEIVER = {"high": "page", "medium": "notify", "low": "ticket"}
 
 
 def line(
@@ -126,7 +129,7 @@ def test_an_alert_that_began_high_is_due_once():
         [page(4, cause="occlusion")],
         [page(4, "low")],
         [page(4, status="resolved")],
-        [page(4, receiver="escalations")],
+        [page(4, receiver="escalation")],
     ],
     ids=["nothing", "another pump", "another cause", "only a ticket", "only its end", "to somebody else"],
 )
@@ -156,6 +159,14 @@ def test_a_ticket_is_no_page():
     grade = told([line(1, "low")], [page(90, "low")])
     assert delays_s(grade) == [("low", 89.0)]
     assert grade.percentile_us(0.99) is None
+    assert told([line(1, "low")], []).untold == ()
+
+
+def test_the_receivers_are_alertmanagers():
+    """Each has the route of its priority in the committed configuration, so that none can be renamed unnoticed."""
+    text = (ROOT / "dashboards" / "alertmanager" / "alertmanager.yml").read_text()
+    for receiver, priority in RECEIVERS.items():
+        assert f'receiver: {receiver}\n          matchers: [priority="{priority}"]' in text
 
 
 @pytest.mark.parametrize(
@@ -189,7 +200,7 @@ def test_what_a_nuisance_allows_is_no_false_page():
 
 def test_a_page_at_the_wrong_receiver_fails():
     """High pages, medium notifies, low makes a ticket, and nothing else."""
-    grade = told([line(1)], [page(4), page(5, "low", cause="leak", receiver="pages")])
+    grade = told([line(1)], [page(4), page(5, "low", cause="leak", receiver="page")])
     assert [one.labels["cause"] for one in grade.astray] == ["leak"]
     assert not grade.passed
 
