@@ -118,6 +118,7 @@ def csrf_middleware(keys: Keys, *, https: bool) -> DefineMiddleware:
         cookie_secure=https,
         cookie_httponly=True,
         cookie_samesite=samesite,
+        exclude=["^/(healthz|readyz|metrics|static/.*)$"],  # who asks these keeps no cookies
     )
     return DefineMiddleware(BrowserCsrf, config=config)
 

@@ -1,0 +1,156 @@
+"""One console process: composes database, snapshots, publisher and the HTTP server, and ends them in good order.
+
+The order at the end: the streams first, since the server waits for its answers to end; then the server; then the
+publisher, which leaves what the broker has not acknowledged in the outbox; then the connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import uvicorn
+import uvloop
+
+from dashboards.console.answers import GatewayAnswers
+from dashboards.console.app import Parts, make_app
+from dashboards.console.database import Asking
+from dashboards.console.facts_topic import KafkaFacts
+from dashboards.console.logins import TokenSessions
+from dashboards.console.metrics import ConsoleMetrics, SnapshotCollector
+from dashboards.console.parts import Console, ConsoleSettings
+from dashboards.console.publisher import Publisher, open_outbox
+from dashboards.console.security import Keys
+from dashboards.console.snapshots import DatabaseFleet, Snapshots
+from dashboards.console.stream import Streams
+from ingest.authority import REFRESH_EVERY_S, TokenList
+from storage.tokens import load_all
+from thecaflow.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STOP_S: Final = 5
+KEEP_ALIVE_S: Final = 65
+"""Longer than the usual 60 s of proxies and clients, so that it is they who close an idle connection."""
+MAX_CONNECTIONS: Final = 2048
+GIGABYTE: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleOptions:
+    """What the command line says beyond the settings."""
+
+    host: str
+    port: int
+    publish: bool = True
+    tokens_every_s: float = REFRESH_EVERY_S
+
+
+def now_us() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1000
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says when it begins to end."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.close()
+        await super().shutdown(sockets)
+
+
+class _Process:
+    def __init__(self, settings: Settings, options: ConsoleOptions) -> None:
+        self._options = options
+        self._database = Asking(settings)
+        self._snapshots = Snapshots(DatabaseFleet(self._database, settings.events_topic), now_us)
+        self._tokens = TokenList(lambda: self._database.ask(load_all), refresh_every_s=options.tokens_every_s)
+        self._sessions = TokenSessions(self._tokens, self._database, now_us)
+        self._client = httpx.AsyncClient()
+        self._streams = Streams(self._snapshots)
+        limit_bytes = round(settings.database_limit_gb * GIGABYTE)
+        metrics = ConsoleMetrics(SnapshotCollector(self._snapshots, now_us, limit_bytes))
+        self._topic = KafkaFacts(settings.kafka, settings.facts_topic)
+        self._publisher = Publisher(open_outbox(settings), self._topic, metrics.published.inc)
+        console = Console(
+            snapshots=self._snapshots,
+            database=self._database,
+            answers=GatewayAnswers(self._client, settings.gateway_url, now_us),
+            sessions=self._sessions,
+            settings=ConsoleSettings(
+                console_url=settings.console_url,
+                gateway_url=settings.gateway_url,
+                events_topic=settings.events_topic,
+                facts_topic=settings.facts_topic,
+                database_limit_bytes=limit_bytes,
+            ),
+            now_us=now_us,
+        )
+        self._app = make_app(
+            Parts(
+                console=console,
+                sessions=self._sessions,
+                tokens=self._tokens,
+                streams=self._streams,
+                metrics=metrics,
+                keys=Keys.of(settings.console_key),
+            ),
+            self._start,
+            self._stop,
+        )
+
+    async def run(self) -> None:
+        config = uvicorn.Config(
+            self._app,
+            host=self._options.host,
+            port=self._options.port,
+            http="h11",  # it bounds the size of headers
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_S,
+            limit_concurrency=MAX_CONNECTIONS,
+        )
+        await _Server(config, self._streams).serve()
+
+    async def _start(self) -> None:
+        await self._tokens.start()
+        await self._snapshots.start()
+        if self._options.publish:
+            await self._publisher.start()
+        logger.info("console: http://%s:%d/", self._options.host, self._options.port)
+
+    async def _stop(self) -> None:
+        await self._publisher.stop()
+        await self._topic.close()
+        await self._snapshots.stop()
+        await self._tokens.stop()
+        await self._client.aclose()
+        await self._database.close()
+        logger.info("console: ended")
+
+
+def run_console(settings: Settings, options: ConsoleOptions) -> None:
+    """Serve until SIGTERM or SIGINT."""
+
+    async def main() -> None:
+        await _Process(settings, options).run()
+
+    # uvicorn ends in good order on either signal, then raises it once more for whoever was there before: nobody.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
