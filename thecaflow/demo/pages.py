@@ -21,9 +21,9 @@ from thecaflow.demo.grade import LOUD, STANDING, Found
 from thecaflow.page_file import Page
 
 RECEIVERS: Final[Mapping[str, Priority]] = {
-    "page": Priority.HIGH,
-    "notify": Priority.MEDIUM,
-    "ticket": Priority.LOW,
+    "pages": Priority.HIGH,
+    "notifications": Priority.MEDIUM,
+    "tickets": Priority.LOW,
 }
 """Which receiver of dashboards/alertmanager is for which priority; others are for other people."""
 P99_LIMIT_US: Final = 20_000_000

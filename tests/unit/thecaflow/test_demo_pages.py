@@ -20,7 +20,7 @@ BEGAN_US = 1_790_000_000 * SECOND_US
 STALL = Label("sick", "stall", "motor_stall", 0, also=("withdrawal_risk",))
 HEALTHY = Label("well", "healthy", None, 0)
 MRI = Label("well", "mri_window", None, 0, also=("motor_stall",))
-RECEIVER = {"high": "page", "medium": "notify", "low": "ticket"}
+RECEIVER = {"high": "pages", "medium": "notifications", "low": "tickets"}
 
 
 def line(
@@ -200,7 +200,7 @@ def test_what_a_nuisance_allows_is_no_false_page():
 
 def test_a_page_at_the_wrong_receiver_fails():
     """High pages, medium notifies, low makes a ticket, and nothing else."""
-    grade = told([line(1)], [page(4), page(5, "low", cause="leak", receiver="page")])
+    grade = told([line(1)], [page(4), page(5, "low", cause="leak", receiver="pages")])
     assert [one.labels["cause"] for one in grade.astray] == ["leak"]
     assert not grade.passed
 
