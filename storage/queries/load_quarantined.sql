@@ -1,0 +1,1 @@
+SELECT id FROM quarantine WHERE pump COLLATE "C" BETWEEN $1 AND $2

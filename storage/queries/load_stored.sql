@@ -1,0 +1,1 @@
+SELECT id FROM events WHERE pump BETWEEN $1 AND $2

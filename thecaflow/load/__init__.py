@@ -1,0 +1,1 @@
+"""A simulated fleet at a stated rate: what is sent when, what became of it, and the report of both."""
