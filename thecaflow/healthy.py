@@ -1,6 +1,6 @@
 """``python -m thecaflow.healthy [healthz|readyz]``: asks the process of this container how it is; exit 0 if well.
 
-The image's health check. A container runs one of gateway, worker and console, so whichever port answers is asked, and
+The image's health check. A container runs one of gateway, worker, console and pager, so whichever port answers is asked, and
 the image needs no curl.
 """
 
@@ -20,7 +20,7 @@ PAGES: Final = ("healthz", "readyz")
 def report(settings: Settings, page: str) -> tuple[bool, str]:
     """Ask for `page` on each of our servers' ports; return whether any said 200, with one line to show."""
     heard = []
-    for port in (settings.gateway_port, settings.worker_port, settings.console_port):
+    for port in (settings.gateway_port, settings.worker_port, settings.console_port, settings.pager_port):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=TIMEOUT_S) as answer:
                 return True, f"port {port}: {answer.status}"

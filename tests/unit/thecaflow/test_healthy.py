@@ -24,7 +24,7 @@ class Worker(BaseHTTPRequestHandler):
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container of which no port answers: port 1 is nobody's."""
-    for part in ("GATEWAY", "WORKER", "CONSOLE"):
+    for part in ("GATEWAY", "WORKER", "CONSOLE", "PAGER"):
         monkeypatch.setenv(f"THECAFLOW_{part}_PORT", "1")
 
 
