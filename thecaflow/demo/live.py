@@ -58,6 +58,7 @@ def run_live(plan: DemoPlan, settings: Settings, steps: Steps, *, stack: bool) -
     """Send the fleet through every real part; the processes stay up."""
     with steps.step("ending what an earlier run left, its pages too"):
         processes.stop_servers(settings)
+        pager = processes.start_pager(settings)  # before who sends to it
         compiling = processes.start_compiling()
         starting = processes.start_stack() if stack else None
     with steps.step(
@@ -72,8 +73,8 @@ def run_live(plan: DemoPlan, settings: Settings, steps: Steps, *, stack: bool) -
         secrets = asyncio.run(place.make_anew(settings))
     with steps.step("compiling kernels (once, then they are in a cache)"):
         processes.finish(compiling, "compiling the kernels")
-    with steps.step("starting gateway, two workers, console and pager"):
-        gateway, workers = _start(settings)
+    with steps.step("starting gateway, two workers and console"):
+        gateway, workers = _start(settings, pager)
     with steps.step(f"{written} events through the gateway"):
         outcome = asyncio.run(_replay(path, written, secrets.sender, settings, gateway, workers))
     with steps.step("it is now: the gateway ticks from here on"):
@@ -81,12 +82,11 @@ def run_live(plan: DemoPlan, settings: Settings, steps: Steps, *, stack: bool) -
     return Sent(drawn, outcome, secrets)
 
 
-def _start(settings: Settings) -> tuple[Server, list[Server]]:
+def _start(settings: Settings, pager: Server) -> tuple[Server, list[Server]]:
     """Start all servers and wait until none shows anything of an earlier run; returns the gateway and the workers."""
     gateway = processes.start_gateway(settings, ticks=False)
     workers = processes.start_workers(settings)
-    others = (processes.start_console(settings), processes.start_pager(settings))
-    for server in (gateway, *workers, *others):
+    for server in (pager, gateway, *workers, processes.start_console(settings)):
         server.until_ready(settings)
     paging.until_quiet(settings)
     return gateway, workers

@@ -15,7 +15,7 @@ from storage.written import WrittenLine
 from thecaflow.demo.grade import Grade
 from thecaflow.demo.pages import PageGrade, grade_pages
 from thecaflow.demo.processes import DemoError, pages_file
-from thecaflow.page_file import read_pages
+from thecaflow.page_file import forget_pages, read_pages
 from thecaflow.progress import bar
 from thecaflow.settings import Settings
 
@@ -28,7 +28,8 @@ LINK_WITHIN_S: Final = 10.0
 def until_quiet(settings: Settings) -> None:
     """Wait until Alertmanager holds no alert of a pump: what an earlier fleet left resolves once the console shows none.
 
-    Raises DemoError if it does not answer, or alerts of pumps are still there after a minute.
+    What arrived until then is forgotten. Raises DemoError if Alertmanager does not answer, or if alerts of pumps are still
+    there after a minute.
     """
     end_s = time.monotonic() + QUIET_WITHIN_S
     with bar("waiting for pages of an earlier run to end") as advance:
@@ -40,6 +41,7 @@ def until_quiet(settings: Settings) -> None:
                 )
             advance(0, text=f"{left} left")
             time.sleep(POLL_S)
+    forget_pages(pages_file(settings))
 
 
 def _pump_alerts(settings: Settings) -> int:

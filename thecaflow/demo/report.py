@@ -86,20 +86,28 @@ def throughput(outcome: Outcome) -> str:
 
 def afterwards(settings: Settings, link: str) -> str:
     """What stays up and how to look at it."""
-    lines = (
-        f"What stays up: Kafka {settings.kafka}, TimescaleDB, Prometheus, Alertmanager, gateway {settings.gateway_port},",
-        f"{len(WORKERS)} workers, console, pager; logs in {Path(settings.run_folder)}",
-        f"  {settings.console_url}                     the console",
-        f"  {link}",
-        "                                             logs in who opens it first, as an operator, once",
-        f"  {settings.alertmanager_url}                     Alertmanager;  {settings.prometheus_url}  Prometheus",
-        f"  curl http://{settings.bind_host}:{settings.pager_port}/              the newest pages as they arrived",
-        '  eval "$(.venv/bin/thecaflow demo --env)"   from here on this shell looks at the demonstration:',
-        "  .venv/bin/thecaflow status                 the fleet by time to harm, open alerts, lag",
-        "  .venv/bin/thecaflow compare                the database against a fold of its own log",
-        "  .venv/bin/thecaflow export --pump founding | .venv/bin/thecaflow analyse - --kinds alert",
-        '  dev/stack psql "$THECAFLOW_DATABASE"        tables and views: alert_now, dose_now, forecast_now, samples',
-        "  make down                                  stop everything",
-        "Nobody sends from here on: some 12 hours from now the pumps are silent, and are paged as such.",
+    at = f"http://{settings.bind_host}:{settings.pager_port}/"
+    stays = (
+        f"Kafka {settings.kafka}, TimescaleDB, Prometheus, Alertmanager, gateway {settings.gateway_port}, "
+        f"{len(WORKERS)} workers, console, pager; logs in {Path(settings.run_folder)}"
     )
-    return "\n".join(lines)
+    looks = (
+        (settings.console_url, "the console: the fleet by time to harm, alerts, pumps"),
+        (settings.alertmanager_url, "Alertmanager: what is firing, silences"),
+        (settings.prometheus_url, "Prometheus: rules, targets, metrics"),
+        (f"curl {at}", "the pages as they arrived, the newest first"),
+        ('eval "$(.venv/bin/thecaflow demo --env)"', "from here on this shell looks at the demonstration:"),
+        (".venv/bin/thecaflow status", "the fleet by time to harm, open alerts, lag"),
+        (".venv/bin/thecaflow compare", "the database against a fold of its own log"),
+        (".venv/bin/thecaflow export --pump founding | .venv/bin/thecaflow analyse - --kinds alert", ""),
+        ('dev/stack psql "$THECAFLOW_DATABASE"', "views: alert_now, dose_now, forecast_now, samples"),
+        ("make down", "stop everything"),
+    )
+    return "\n".join(
+        (
+            f"What stays up: {stays}",
+            *(f"  {look:<42} {what}".rstrip() for look, what in looks),
+            "Nobody sends from here on: in some 12 hours the pumps are silent, and are paged as such.",
+            f"Log in to the console as an operator, once, by this link: {link}",
+        )
+    )

@@ -23,10 +23,10 @@ def faults(grade: Grade, told: PageGrade | None = None) -> Table:
     """One line a labelled fault; with pages two for an alert that rose after it was told of."""
     named = len(grade.found) - len(grade.missed)
     table = Table(title=f"labelled faults: {named} of {len(grade.found)} named", title_justify="left")
-    for name in ("pump", "fault", "onset", "after", "cause named", "priority"):
+    for name in ("pump", "fault", "onset", "after", "cause named", "level"):
         table.add_column(name, no_wrap=True)
     if told is not None:
-        for name in ("committed", "webhook", "delay"):
+        for name in ("commit", "webhook", "delay"):
             table.add_column(name, no_wrap=True, justify="right")
     for found in grade.found:
         own = [] if told is None else [one for one in told.deliveries if one.label is found.label]
@@ -109,8 +109,11 @@ def clock(at_us: int) -> str:
 
 
 def seconds(length_us: int | None) -> str:
-    """Return a short length of time."""
-    return "never" if length_us is None else f"{length_us / 1e6:.1f} s"
+    """Return a short length of time in five characters."""
+    if length_us is None:
+        return "never"
+    length_s = length_us / 1e6
+    return f"{length_s:.1f} s" if abs(length_s) < 9.95 else f"{length_s:.0f} s"
 
 
 def arrival(page: Page) -> str:
