@@ -102,7 +102,7 @@ def _alert_routes(console: Console) -> list[Any]:
     @get("/v1/alerts", summary="Alerts", security=SECURITY, responses=problems(*READING))
     async def list_alerts(
         viewer: Viewer,
-        asked: StateAsked = None,
+        alert_state: StateAsked = None,
         cause: Cause | None = None,
         site: Site = None,
         pump: Name = None,
@@ -110,11 +110,11 @@ def _alert_routes(console: Console) -> list[Any]:
         limit: Limit = 200,
     ) -> Alerts:
         snapshot = visible.newest(console)
-        if asked == "cleared":
-            search = AlertSearch(pump=pump, cause=cause, site=site, priority=priority, state=asked)
+        if alert_state == "cleared":
+            search = AlertSearch(pump=pump, cause=cause, site=site, priority=priority, state=alert_state)
             alerts = [alert_out(alert) for alert in await visible.found(console, viewer, search, limit)]
         else:
-            wanted = {"state": asked, "cause": cause, "site": site, "pump": pump, "priority": priority}
+            wanted = {"state": alert_state, "cause": cause, "site": site, "pump": pump, "priority": priority}
             chosen = _chosen(visible.alerts(snapshot, viewer), wanted)
             alerts = [alert_out(alert) for alert in chosen[:limit]]
         return Alerts(version=snapshot.version, at=format_us(snapshot.at_us), alerts=alerts)
