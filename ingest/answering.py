@@ -136,12 +136,12 @@ async def _post(
 
 
 async def _post_once(client: httpx.AsyncClient, gateway_url: str, secret: str, line: bytes) -> Answered:
-    authorization = f"Bearer {secret}"
-    if secret_of(authorization) is None:
+    token = secret_of(f"Bearer {secret}")
+    if token is None:
         raise AnswerRefusedError(
             "This is no token; `thecaflow token add` makes one.", HTTPStatus.UNAUTHORIZED
         )
-    headers = {"Authorization": authorization, "Content-Type": Media.NDJSON.value}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": Media.NDJSON.value}
     url = gateway_url.rstrip("/") + EVENTS_PATH
     try:
         response = await client.post(url, content=line, headers=headers, timeout=TIMEOUT_S)
