@@ -8,12 +8,12 @@
 --
 -- Told: when an operator could first know it, which is when the line was first believed in any run. A daily upload tells a
 -- day's alerts at once, and a rebuild tells nothing anew. What a rebuild finds under new rules counts from the rebuild on.
--- Load and floods leave `info` out, since it goes to nobody. Site '' is "not stated", as in the metrics.
+-- Load and floods leave `info` out, since it goes to nobody. A pump without a site is at 'not stated'.
 
 CREATE INDEX alert_told ON alert (alert_id, at, state, believed_from);
 
 CREATE VIEW kpi_activation AS
-SELECT l.pump, coalesce(p.site, '') AS site, l.cause, l.alert_id, l.priority, l.at, l.was,
+SELECT l.pump, coalesce(nullif(p.site, ''), 'not stated') AS site, l.cause, l.alert_id, l.priority, l.at, l.was,
        (SELECT min(f.believed_from) FROM alert f
         WHERE f.alert_id = l.alert_id AND f.at = l.at AND f.state = 'active') AS told_at,
        (l.was IS NULL OR l.was = 'pending') AND l.earlier = 0 AS first
@@ -28,7 +28,7 @@ WHERE l.state = 'active' AND l.was IS DISTINCT FROM 'active';
 COMMENT ON VIEW kpi_activation IS 'Each time that an alert became active: `first` for the first time, else again, out of the state `was`.';
 
 CREATE VIEW kpi_alert AS
-SELECT l.pump, coalesce(p.site, '') AS site, l.cause, l.alert_id, l.priority, l.state, l.active_at, t.told_at,
+SELECT l.pump, coalesce(nullif(p.site, ''), 'not stated') AS site, l.cause, l.alert_id, l.priority, l.state, l.active_at, t.told_at,
        l.activations, l.re_raised, l.acknowledged, l.shelved, l.answered_at, l.ended_at,
        CASE WHEN l.answered_at >= t.told_at THEN extract(epoch FROM l.answered_at - t.told_at)::float8 END AS to_answer_s,
        extract(epoch FROM coalesce(l.ended_at, now()) - t.told_at)::float8 AS open_s
@@ -91,6 +91,12 @@ SELECT pump, site, cause, alert_id, priority, state, told_at, open_s
 FROM kpi_alert
 WHERE state <> 'cleared' AND open_s > 86400;
 COMMENT ON VIEW kpi_stale IS 'Alerts that have been open for more than 24 hours.';
+
+CREATE VIEW pump_site AS
+SELECT k.pump, coalesce(nullif(p.site, ''), 'not stated') AS site
+FROM (SELECT pump FROM state UNION SELECT pump FROM pump) k
+LEFT JOIN pump p ON p.pump = k.pump;
+COMMENT ON VIEW pump_site IS 'Every pump that was ever heard of or registered.';
 
 -- What people and devices said, for the boards. `payload` is the record as it came: MessagePack, or JSON, which may stand on
 -- the topic too. A walk through the bytes, not a search: free text cannot pass for a field.
@@ -205,7 +211,7 @@ COMMENT ON VIEW clinical_event IS 'What is not telemetry. `content` costs a walk
 CREATE INDEX events_answers ON events (at) WHERE type IN ('alert_ack', 'alert_shelved');
 
 CREATE VIEW kpi_answer AS
-SELECT e.pump, coalesce(p.site, '') AS site, e.at, e.type, e.id, coalesce(e.content ->> 'actor', '') AS actor,
+SELECT e.pump, coalesce(nullif(p.site, ''), 'not stated') AS site, e.at, e.type, e.id, coalesce(e.content ->> 'actor', '') AS actor,
        e.content ->> 'alert_id' AS alert_id, e.content ->> 'cause' AS cause
 FROM clinical_event e
 LEFT JOIN pump p ON p.pump = e.pump

@@ -23,7 +23,7 @@ from thecaflow.settings import Settings
 NEW_YEAR_US = (
     1_767_225_600 * SECOND_US
 )  # 2026-01-01T00:00:00Z: days and tens of minutes begin where the clock's do
-SITES = {"pump-a": "north", "pump-b": "north", "pump-c": "south", "pump-d": ""}
+SITES = {"pump-a": "north", "pump-b": "north", "pump-c": "south", "pump-d": "not stated"}
 CAUSES = ("occlusion", "motor_stall", "clock_skew")
 RANKS = ("info", "low", "medium", "high")
 ANSWERED = ("acknowledged", "shelved")
@@ -35,7 +35,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $3, 'text', '{}')
 REGISTER = """
 INSERT INTO pump (pump, at, site, model, reservoir_ml, low_reservoir_ml, dead_volume_ul, min_rate_ul_h, max_rate_ul_h,
                   flow_tolerance, stability_days, high_risk)
-VALUES ($1, 'epoch', nullif($2, ''), 'm', 20, 2, 200, 0.25, 1000, 0.145, 180, false)
+VALUES ($1, 'epoch', nullif($2, 'not stated'), 'm', 20, 2, 200, 0.25, 1000, 0.145, 180, false)
 """
 
 
@@ -400,7 +400,7 @@ async def test_operators_are_those_who_answered_and_text_cannot_pass_for_one(con
         ("north", "alert_ack", "ward desk"),
         ("south", "alert_ack", "ward desk"),
         ("north", "alert_shelved", "night"),
-        ("", "alert_ack", ""),
+        ("not stated", "alert_ack", ""),
     }
     load = await rows(connection, "SELECT day, alerts, operators, alerts_an_operator FROM kpi_operator_daily")
     assert load == [(NEW_YEAR_US, 7, 3, 7 / 3)]
