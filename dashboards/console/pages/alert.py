@@ -39,7 +39,8 @@ def handlers(console: Console) -> list[Any]:
         if not wants_part(request):
             return page(console, viewer, "alert.html", _context(shown, sent=query.get("sent", "")))
         if query.get("part") != "answer":
-            return page(console, viewer, "_alert_now.html", _context(shown))
+            part = "_alert_past.html" if query.get("part") == "past" else "_alert_now.html"
+            return page(console, viewer, part, _context(shown))
         if query.get("standing") == shown.standing:  # whoever writes a reason keeps it
             return Response(content=None, status_code=HTTPStatus.NO_CONTENT)
         return page(console, viewer, "_alert_answer.html", _context(shown))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
 
 from contract.events import AlertAck, AlertShelved
-from contract.facts import Alert
 from dashboards.causes import CAUSES, CauseText
 from dashboards.console.pages.evidence import Said, in_words
 from dashboards.console.pages.plots import CHANNELS_OF, OTHERWISE
-from dashboards.console.pages.show import ask_or, not_found, snapshot_of
+from dashboards.console.pages.show import ask_or
 from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow
+from dashboards.console.visible import newest
+from ingest.problems import Problem
 from storage import history
 from storage.history import AlertLine, PastEvent
 
@@ -25,7 +27,13 @@ ANSWERS: Final = ("alert_ack", "alert_shelved")
 ANSWERS_SHOWN: Final = 20
 _LONGEST_US: Final = 45 * DAY_US
 _TEXT_OF: Final = {cause.value: text for cause, text in CAUSES.items()}
-_decode: Final = msgspec.json.Decoder(Alert).decode
+
+
+class _Fact(msgspec.Struct):
+    evidence: dict[str, Any] = {}
+
+
+_decode: Final = msgspec.json.Decoder(_Fact).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +67,14 @@ class AlertView:
 
 async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertView:
     """Return an alert that this viewer sees; for any other raises Problem 404, whether or not it exists."""
-    snapshot = snapshot_of(console)
+    snapshot = newest(console)
     known = snapshot.alerts_by_id.get(alert_id)
     no_lines: list[AlertLine] = []
     lines, complete = await ask_or(console, lambda db: history.alert_lines(db, alert_id), no_lines)
     if lines:
         known = _of_lines(lines, alert_id, snapshot.site_of(lines[-1].pump), known)
     if known is None or not viewer.sees(known.pump, known.site):
-        raise not_found("There is no such alert, or your token does not reach it.")
+        raise Problem(HTTPStatus.NOT_FOUND, "alert", "There is no such alert, or not for you.")
     pump, cause, since_us = known.pump, known.cause, known.since_us
     now_us = console.now_us()
     no_answers: list[PastEvent] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -11,15 +11,19 @@ from litestar import get
 from litestar.response import Template
 
 from dashboards.causes import CAUSES
-from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, snapshot_of, wants_part, whole
+from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, wants_part, whole
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow, PumpNow, Snapshot
+from dashboards.console.visible import alerts as alerts_for
+from dashboards.console.visible import newest
+from dashboards.console.visible import pumps as pumps_for
 
 AT_FIRST: Final = 50
 MORE: Final = 200
 _MOST: Final = 10_000
 _NEVER: Final = 2**62
+_PAGED: Final = frozenset({"high", "medium"})
 _TITLES: Final = {cause.value: text.title for cause, text in CAUSES.items()}
 
 
@@ -44,6 +48,11 @@ class Filter:
             alerts=whole(query.get("alerts"), AT_FIRST, _MOST),
             pumps=whole(query.get("pumps"), AT_FIRST, _MOST),
         )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything may be left out."""
+        return bool(self.site or self.priority or self.words)
 
     @property
     def url(self) -> str:
@@ -84,6 +93,9 @@ class FleetView:
     """What one viewer sees of a snapshot, filtered; the lists are whole, the template cuts them."""
 
     to_answer: list[AlertNow]
+    """High and medium, not answered: somebody was paged or told."""
+    can_wait: list[AlertNow]
+    """Low and info: a ticket, or only written down."""
     answered: list[AlertNow]
     pending: list[AlertNow]
     pumps: list[PumpNow]
@@ -102,17 +114,26 @@ class FleetView:
 
 def view_of(snapshot: Snapshot, viewer: Viewer, wanted: Filter) -> FleetView:
     """Narrow a snapshot to a viewer's scope and a filter; alerts keep the snapshot's order, the most urgent first."""
-    seen = [pump for pump in snapshot.pumps.values() if viewer.sees(pump.pump, pump.site)]
-    alerts = [alert for alert in snapshot.alerts if viewer.sees(alert.pump, alert.site)]
+    seen, alerts = pumps_for(snapshot, viewer), alerts_for(snapshot, viewer)
     shown = [alert for alert in alerts if wanted.takes_alert(alert)]
+    unanswered = [alert for alert in shown if alert.state in ("active", "latched")]
     return FleetView(
-        to_answer=[alert for alert in shown if alert.state in ("active", "latched")],
+        to_answer=[alert for alert in unanswered if alert.priority in _PAGED],
+        can_wait=[alert for alert in unanswered if alert.priority not in _PAGED],
         answered=[alert for alert in shown if alert.handled],
         pending=[alert for alert in shown if alert.state == "pending"],
         pumps=sorted((pump for pump in seen if wanted.takes_pump(pump)), key=_due),
         sites=sorted({pump.site for pump in seen if pump.site}),
         open_by_pump=_counts(alerts),
     )
+
+
+def by_pump(alerts: Sequence[AlertNow]) -> list[list[AlertNow]]:
+    """Put the alerts of one pump together, where its first and most urgent one stands."""
+    grouped: dict[str, list[AlertNow]] = {}
+    for alert in alerts:
+        grouped.setdefault(alert.pump, []).append(alert)
+    return list(grouped.values())
 
 
 def _due(pump: PumpNow) -> tuple[int, str]:
@@ -134,8 +155,8 @@ def handlers(console: Console) -> list[Any]:
     @get("/", include_in_schema=False)
     async def fleet(request: AnyRequest, viewer: Viewer) -> Template:
         wanted = Filter.of(request.query_params)
-        shown = view_of(snapshot_of(console), viewer, wanted)
+        shown = view_of(newest(console), viewer, wanted)
         template = "_fleet.html" if wants_part(request) else "fleet.html"
-        return page(console, viewer, template, {"fleet": shown, "filter": wanted})
+        return page(console, viewer, template, {"fleet": shown, "filter": wanted, "by_pump": by_pump})
 
     return [fleet]

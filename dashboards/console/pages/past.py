@@ -12,11 +12,11 @@ from litestar.response import Template
 from contract.errors import InvalidTimeError
 from contract.times import parse_rfc3339
 from dashboards.causes import CAUSES
-from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, snapshot_of, wants_part
+from dashboards.console import visible
+from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, wants_part
 from dashboards.console.pages.words import DAY_US, STATE_WORDS
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
-from storage import history
 from storage.history import AlertFound, AlertSearch
 
 A_PAGE: Final = 50
@@ -81,18 +81,14 @@ def handlers(console: Console) -> list[Any]:
     @get("/history", include_in_schema=False)
     async def past(request: AnyRequest, viewer: Viewer) -> Template:
         asked = Asked.of(request.query_params)
-        pumps = snapshot_of(console).pumps.values()
-        found = await console.database.ask(
-            lambda db: history.find_alerts(
-                db, asked.search, A_PAGE + 1, pumps=viewer.pumps, sites=viewer.sites
-            )
-        )
+        pumps = visible.pumps(visible.newest(console), viewer)
+        found = await visible.found(console, viewer, asked.search, A_PAGE + 1)
         context = {
             "found": found[:A_PAGE],
             "typed": asked.typed,
             "older": asked.older(found[A_PAGE - 1]) if len(found) > A_PAGE else "",
             "later_page": asked.search.after is not None,
-            "sites": sorted({pump.site for pump in pumps if pump.site and viewer.sees(pump.pump, pump.site)}),
+            "sites": sorted({pump.site for pump in pumps if pump.site}),
         }
         return page(console, viewer, "_history.html" if wants_part(request) else "history.html", context)
 

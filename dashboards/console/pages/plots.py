@@ -55,7 +55,7 @@ OTHERWISE: Final = ("delivered_ul", "flow_ul_h", "pressure_kpa", "reservoir_ml")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment on the time axis; `line` names the look of its line: alarm, ours, event."""
+    """A moment on the time axis; `line` names the look of its line: alarm, ours, now, event."""
 
     at_us: int
     label: str

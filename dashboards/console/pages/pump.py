@@ -9,6 +9,7 @@ from litestar.response import Template
 
 from contract.errors import InvalidTimeError
 from contract.times import parse_rfc3339
+from dashboards.console import visible
 from dashboards.console.pages.plots import CHANNEL_WORDS, Mark, channel_plots, dose_plot
 from dashboards.console.pages.pump_view import (
     PumpPast,
@@ -18,7 +19,7 @@ from dashboards.console.pages.pump_view import (
     reservoir_past,
 )
 from dashboards.console.pages.reservoir import fan_of, fan_plot
-from dashboards.console.pages.show import AnyRequest, ask_or, page, pump_for, snapshot_of, whole
+from dashboards.console.pages.show import AnyRequest, ask_or, page, whole
 from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
@@ -39,19 +40,19 @@ def handlers(console: Console) -> list[Any]:
 
     @get("/pumps/{pump:str}", include_in_schema=False)
     async def pump_page(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
-        known = pump_for(console, viewer, pump)
+        known = visible.pump(visible.newest(console), viewer, pump)
         days = whole(request.query_params.get("days"), _USUAL_DAYS, _MOST_DAYS)
         return page(console, viewer, "pump.html", await _pump(console, known, days))
 
     @get("/pumps/{pump:str}/refill", include_in_schema=False)
     async def refill(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
-        known = pump_for(console, viewer, pump)
+        known = visible.pump(visible.newest(console), viewer, pump)
         on = request.query_params.get("on", "")
         return page(console, viewer, "refill.html", await _refill(console, known, on))
 
     @get("/pumps/{pump:str}/channels", include_in_schema=False)
     async def channels(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
-        known = pump_for(console, viewer, pump)
+        known = visible.pump(visible.newest(console), viewer, pump)
         return page(console, viewer, "_channels.html", await _channels(console, known, request.query_params))
 
     return [pump_page, refill, channels]
@@ -63,7 +64,7 @@ async def _pump(console: Console, known: PumpNow, days: int) -> dict[str, Any]:
     past, complete = await ask_or(
         console, lambda db: pump_past(db, known.pump, now_us, days, span_s), PumpPast()
     )
-    alerts = snapshot_of(console).alerts_by_pump.get(known.pump, ())
+    alerts = visible.newest(console).alerts_by_pump.get(known.pump, ())
     fan = fan_of(known, past.reservoir.program)
     ours_us = next((alert.since_us for alert in alerts if alert.cause == "dry_before_alarm"), None)
     return {
@@ -85,7 +86,7 @@ async def _refill(console: Console, known: PumpNow, on: str) -> dict[str, Any]:
     past, complete = await ask_or(console, lambda db: reservoir_past(db, known.pump, now_us), ReservoirPast())
     fan = fan_of(known, past.program)
     visit_us = max(_noon(on, now_us), 0 if fan is None else fan.at_us)
-    alerts = snapshot_of(console).alerts_by_pump.get(known.pump, ())
+    alerts = visible.newest(console).alerts_by_pump.get(known.pump, ())
     return {
         "pump": known,
         "reservoir": past,

@@ -19,6 +19,19 @@ _ASSESSMENTS: Final = 200
 _PAST_ALERTS: Final = 20
 _LEVELS: Final = 150
 _LEVELS_US: Final = 400 * DAY_US
+SMALL_ML: Final = 20.0
+CHECKS: Final = 16
+"""More do not fit on the page."""
+_ON_THE_SHEET: Final = frozenset(
+    {
+        Cause.DRY_BEFORE_ALARM,
+        Cause.RESERVOIR_LOW,
+        Cause.RESERVOIR_EMPTY,
+        Cause.REFILL_DUE,
+        Cause.REFILL_MISMATCH,
+    }
+)
+"""Causes whose checks the sheet makes by itself."""
 _UNFILLED_US: Final = 60 * DAY_US
 
 
@@ -93,21 +106,25 @@ def refill_checks(pump: PumpNow, alerts: Sequence[AlertNow]) -> list[str]:
     How far a level may be from what was expected: 1 mL for a 20 mL pump, 2 mL for one of 40 mL (docs/domain.md).
     """
     checks = [
-        *CAUSES[Cause.REFILL_DUE].first_checks[1:],
-        "Drug and concentration on the label, against those above.",
+        "Drug of the right concentration at hand; drug and concentration on the label, against those above.",
         "The volume drawn out, against both expected volumes.",
     ]
     if pump.reservoir_ml is not None:
-        margin_ml = 1 if pump.reservoir_ml <= 20 else 2
+        margin_ml = 1 if pump.reservoir_ml <= SMALL_ML else 2
         checks.append(
             f"A difference of more than {margin_ml} mL is consequential: look for its reason before the fill."
         )
-    for alert in alerts:
-        if alert.state != "pending":
-            checks += CAUSES[Cause(alert.cause)].first_checks
+    causes = [Cause(alert.cause) for alert in alerts if alert.state != "pending"]
+    if Cause.DRY_BEFORE_ALARM in causes:
+        checks.append(
+            "The pump's own alarm comes too late: it counts by the program, not by what left the reservoir."
+        )
+    for cause in causes:
+        if cause not in _ON_THE_SHEET:
+            checks += CAUSES[cause].first_checks
     checks += [
         *CAUSES[Cause.REFILL_MISMATCH].first_checks,
         "Another concentration: is a bridge bolus programmed for the dead volume?",
         "The fill and the program are entered, and the pump's own reservoir volume is set.",
     ]
-    return list(dict.fromkeys(checks))
+    return list(dict.fromkeys(checks))[:CHECKS]

@@ -9,10 +9,17 @@ from typing import Final
 
 from contract.events import ProgramSet
 from dashboards.console.pages.plots import Mark, Plot
-from dashboards.console.pages.words import HOUR_US, absolute, interval, number
+from dashboards.console.pages.words import DAY_US, HOUR_US, absolute, interval, number
 from storage.console import PumpNow
 
 _WEEK_MIN: Final = 7 * 1440
+_HALF_90: Final = 1.6449
+"""Half the width of a normal distribution's central 90 %, in standard deviations."""
+_HALF_95: Final = 1.9600
+_SHOWN_US: Final = 14 * DAY_US
+"""How much of the past is drawn at least; more where the fan reaches further."""
+_BEND: Final = 8
+"""Pieces of the fan: its bounds are curves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +33,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """A forecast as volumes: ours falls from `volume_ml` at `at_us` to 0 at each quantile, the pump's to its own alarm.
+    """A forecast as volumes: ours falls from `volume_ml` at `at_us` to 0 at `p50_us`, the pump's to its own alarm.
 
-    The forecast states times; the volume is the present program's rate, times the ratio, over the time that is left.
+    The forecast states times and a ratio. The volume is the present program's rate, times the ratio, over the median time
+    that is left; what the spread of the times is more than the spread of the ratio explains is the volume's own.
     """
 
     at_us: int
     volume_ml: float
+    volume_sd_ml: float
+    rate_ml_us: float
+    rate_sd_ml_us: float
     p05_us: int
     p50_us: int
     p95_us: int
@@ -42,11 +53,10 @@ class Fan:
 
     def at(self, when_us: int) -> Expected:
         """Return what is expected at a time after `at_us`, if the present program goes on."""
-        left = [
-            max(0.0, self.volume_ml * (1 - (when_us - self.at_us) / (empty_us - self.at_us)))
-            for empty_us in (self.p05_us, self.p50_us, self.p95_us)
-        ]
-        return Expected(left[1], left[0], left[2])
+        later_us = when_us - self.at_us
+        expected = self.volume_ml - self.rate_ml_us * later_us
+        half = _HALF_90 * math.hypot(self.volume_sd_ml, self.rate_sd_ml_us * later_us)
+        return Expected(max(0.0, expected), max(0.0, expected - half), max(0.0, expected + half))
 
     def device_at(self, when_us: int) -> float | None:
         """Return what the pump itself will show at a time; None where its own arithmetic is not known."""
@@ -83,9 +93,14 @@ def fan_of(pump: PumpNow, program: ProgramSet | None) -> Fan | None:
     device_ml = None
     if pump.device_alarm_us is not None and pump.low_reservoir_ml is not None:
         device_ml = max(0.0, pump.low_reservoir_ml + rate_ml_us * (pump.device_alarm_us - at_us))
+    rate_sd, volume_sd = _spreads(pump, p05, p50 - at_us, p95)
+    volume_ml = rate_ml_us * pump.flow_ratio * (p50 - at_us)
     return Fan(
         at_us=at_us,
-        volume_ml=rate_ml_us * pump.flow_ratio * (p50 - at_us),
+        volume_ml=volume_ml,
+        volume_sd_ml=volume_sd * volume_ml,
+        rate_ml_us=rate_ml_us * pump.flow_ratio,
+        rate_sd_ml_us=rate_sd * rate_ml_us * pump.flow_ratio,
         p05_us=p05,
         p50_us=p50,
         p95_us=p95,
@@ -95,24 +110,46 @@ def fan_of(pump: PumpNow, program: ProgramSet | None) -> Fan | None:
     )
 
 
+def _spreads(pump: PumpNow, p05_us: int, left_us: int, p95_us: int) -> tuple[float, float]:
+    """Return the relative standard deviations of the ratio and of the volume; the times' own is of both together."""
+    of_ratio = 0.0
+    if pump.flow_ratio and pump.flow_ratio_lo is not None and pump.flow_ratio_hi is not None:
+        of_ratio = (pump.flow_ratio_hi - pump.flow_ratio_lo) / (2 * _HALF_95) / pump.flow_ratio
+    of_times = (p95_us - p05_us) / (2 * _HALF_90) / left_us
+    return of_ratio, math.sqrt(max(0.0, of_times**2 - of_ratio**2))
+
+
 def fan_plot(
     pump: PumpNow, fan: Fan, levels: Sequence[tuple[int, float]], ours_us: int | None, now_us: int
 ) -> Plot:
     """Return the level readings, our fan, the pump's own arithmetic, the low level and both alarm times."""
-    ends = sorted({fan.at_us, fan.p05_us, fan.p50_us, fan.p95_us})
-    device_zero_us = None
+    pieces = (fan.at_us + (fan.p95_us - fan.at_us) * piece // _BEND for piece in range(_BEND))
+    bends = {*pieces, fan.p05_us, fan.p50_us, fan.p95_us}
     if fan.device_ml is not None:
-        device_zero_us = fan.at_us + round(fan.device_ml / fan.device_rate_ml_us)
-        ends = sorted({*ends, device_zero_us})
-    past = [(at, level) for at, level in levels if at < fan.at_us]
+        bends.add(fan.at_us + round(fan.device_ml / fan.device_rate_ml_us))
+    ends = sorted(bends)
+    shown_us = max(_SHOWN_US, (fan.p95_us - fan.at_us) * 3 // 2)
+    past = [(at, level) for at, level in levels if fan.at_us - shown_us < at < fan.at_us]
     x = [at for at, _ in past] + ends
     nothing: list[float | None] = [None] * len(past)
     expected = [fan.at(at) for at in ends]
     device = [fan.device_at(at) for at in ends]
     series = [
-        {"label": "earliest (5 %)", "y": nothing + [e.lo_ml for e in expected], "look": "edge"},
-        {"label": "latest (95 %)", "y": nothing + [e.hi_ml for e in expected], "look": "edge"},
-        {"label": "our estimate", "y": nothing + [e.p50_ml for e in expected], "look": "first"},
+        {
+            "label": "earliest (5 %)",
+            "y": nothing + [e.lo_ml if e.hi_ml else None for e in expected],
+            "look": "edge",
+        },
+        {
+            "label": "latest (95 %)",
+            "y": nothing + [e.hi_ml if e.hi_ml else None for e in expected],
+            "look": "edge",
+        },
+        {
+            "label": "our estimate",
+            "y": nothing + [e.p50_ml if e.hi_ml else None for e in expected],
+            "look": "first",
+        },
         {"label": "the pump's own arithmetic", "y": nothing + device, "look": "second"},
         {"label": "level reading", "y": [level for _, level in past] + [None] * len(ends), "look": "points"},
     ]
@@ -121,11 +158,13 @@ def fan_plot(
     marks = [Mark(now_us, "now", "now")]
     if pump.device_alarm_us is not None:
         marks.append(Mark(pump.device_alarm_us, "pump's own alarm", "alarm"))
+    if pump.refill_due_us is not None and pump.refill_due_reason == "volume":
+        marks.append(Mark(pump.refill_due_us, "low by our estimate", "ours"))
     if ours_us is not None:
         marks.append(Mark(ours_us, "our alert", "ours"))
     return Plot(
         title="Reservoir",
-        caption=_caption(pump, fan, now_us),
+        caption=_caption(pump, fan, ours_us, now_us),
         shown={
             "x": [at / 1e6 for at in x],
             "series": series,
@@ -137,11 +176,15 @@ def fan_plot(
     )
 
 
-def _caption(pump: PumpNow, fan: Fan, now_us: int) -> str:
+def _caption(pump: PumpNow, fan: Fan, ours_us: int | None, now_us: int) -> str:
     text = (
         f"About {number(fan.volume_ml)} mL at {absolute(fan.at_us)}. Dry {interval(fan.p05_us, fan.p95_us, now_us)},"
         f" most likely {absolute(fan.p50_us)}."
     )
+    if pump.refill_due_us is not None and pump.refill_due_reason == "volume":
+        text += f" At the low level by our estimate: {absolute(pump.refill_due_us)}."
     if pump.device_alarm_us is not None:
         text += f" The pump's own low-reservoir alarm: {absolute(pump.device_alarm_us)}."
+    if ours_us is not None:
+        text += f" Our alert that it may run dry before that: {absolute(ours_us)}."
     return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from jinja2 import StrictUndefined
@@ -15,8 +14,6 @@ from dashboards.causes import CAUSES
 from dashboards.console.pages import event_words, evidence, words
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
-from dashboards.console.snapshot import PumpNow, Snapshot
-from ingest.problems import Problem, unavailable
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -59,35 +56,12 @@ def wants_part(request: AnyRequest) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-def snapshot_of(console: Console) -> Snapshot:
-    """Return the newest snapshot; raises Problem 503 where there was none yet."""
-    snapshot = console.snapshots.current
-    if snapshot is None:
-        raise unavailable(
-            "database", "The database has not answered since the console's start; try again.", 5.0
-        )
-    return snapshot
-
-
 async def ask_or(console: Console, question: Callable[[Any], Awaitable[T]], otherwise: T) -> tuple[T, bool]:
     """Return what the database says and True; `otherwise` and False while it is away."""
     try:
         return await console.database.ask(question), True
     except UnreachableError:
         return otherwise, False
-
-
-def pump_for(console: Console, viewer: Viewer, pump: str) -> PumpNow:
-    """Return a pump that this viewer sees; for any other raises Problem 404, whether or not it exists."""
-    known = snapshot_of(console).pumps.get(pump)
-    if known is None or not viewer.sees(pump, known.site):
-        raise not_found("There is no such pump, or your token does not reach it.")
-    return known
-
-
-def not_found(detail: str) -> Problem:
-    """Refuse what does not exist for this viewer."""
-    return Problem(HTTPStatus.NOT_FOUND, "not-found", detail)
 
 
 def whole(text: str | None, otherwise: int, most: int) -> int:

@@ -45,17 +45,22 @@ def relative(at_us: int, now_us: int) -> str:
 
 
 def interval(lo_us: int | None, hi_us: int | None, now_us: int) -> str:
-    """Return when something is expected: `in 3 h to 9 h`, `now, until in 5 h`, `in 3 h or later`; empty for neither."""
+    """Return when something is expected: `in 3 h to 9 h`, `now, at the latest in 5 h`, `9 h to 3 h ago`; empty for neither."""
     if lo_us is None and hi_us is None:
         return ""
     if lo_us is None:
         assert hi_us is not None
-        return f"before {absolute(hi_us)}" if hi_us < now_us else f"within {duration(hi_us - now_us)}"
+        return (
+            f"until {duration(now_us - hi_us)} ago"
+            if hi_us < now_us
+            else f"within {duration(hi_us - now_us)}"
+        )
     if lo_us <= now_us:
         if hi_us is None:
             return f"since {duration(now_us - lo_us)}"
         if hi_us <= now_us:
-            return f"since {duration(now_us - lo_us)}, the latest time is past"
+            lo, hi = duration(now_us - lo_us), duration(now_us - hi_us)
+            return f"{lo} ago" if lo == hi else f"{lo} to {hi} ago"
         return f"now, at the latest in {duration(hi_us - now_us)}"
     if hi_us is None:
         return f"in {duration(lo_us - now_us)} or later"

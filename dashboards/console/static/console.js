@@ -24,8 +24,11 @@
     const say = (words, state) => { shown.textContent = words; shown.dataset.state = state; };
     stream.onopen = () => say("live", "on");
     stream.onerror = () => say("not live: reconnecting", "off");
-    stream.onmessage = tell;
-    stream.addEventListener("snapshot", tell);
+    stream.addEventListener("changed", (event) => {
+      if (Number(event.data) <= Number(document.body.dataset.version)) return;
+      document.body.dataset.version = event.data;
+      tell();
+    });
     document.addEventListener("visibilitychange", tell);
     addEventListener("pagehide", () => stream.close());
   }
@@ -65,6 +68,8 @@
       const { left, top, width, height } = plot.bbox;
       const scale = devicePixelRatio || 1;
       context.save();
+      context.textAlign = "left";
+      context.textBaseline = "alphabetic";
       context.font = `${12 * scale}px system-ui, sans-serif`;
       marks.forEach((mark, number) => {
         const x = Math.round(plot.valToPos(mark.x, "x", true));
@@ -100,7 +105,7 @@
   }
 
   function draw(place) {
-    const shown = JSON.parse(document.getElementById(place.dataset.plot).textContent);
+    const shown = JSON.parse(place.dataset.plot);
     const tall = place.classList.contains("tall");
     const old = drawn.get(place);
     if (old) old.destroy();
@@ -117,12 +122,12 @@
       width: place.clientWidth, height: tall ? 300 : 170,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       scales: { x: { time: true }, y: { range } },
-      axes: [axis({ values: timesUtc }), axis({ size: 56, label: shown.unit || undefined, labelSize: 18, labelFont: "12px system-ui, sans-serif" })],
+      axes: [axis({ values: timesUtc }), axis({ size: 64, label: shown.unit || undefined, labelSize: 18, labelFont: "12px system-ui, sans-serif" })],
       series: [{ label: "UTC", value: (_, seconds) => (seconds == null ? "–" : new Date(seconds * 1e3).toISOString().slice(0, 16).replace("T", " ")) },
         ...shown.series.map(seriesOf)],
       bands: shown.bands.map((pair) => ({ series: pair, fill: () => colour("--plot-band") })),
-      legend: { live: true },
-      cursor: { drag: { x: true, y: false }, sync: { key: place.dataset.sync || place.dataset.plot } },
+      legend: { live: true, markers: { width: 2, dash: (_, index) => (index && (LOOKS[shown.series[index - 1].look] || {}).dash ? "dashed" : "solid") } },
+      cursor: { drag: { x: true, y: false }, sync: { key: place.dataset.sync } },
       hooks: { draw: [marksOf(shown.marks)] },
     };
     drawn.set(place, new uPlot(options, [shown.x, ...shown.series.map((given) => given.y)], place));
