@@ -55,7 +55,8 @@ def paging(labels: Sequence[Label], told: PageGrade, lines: Sequence[WrittenLine
     delays = f"p50 {tables.seconds(p50_us)}, p99 {tables.seconds(p99_us)} (limit {limit_s:.0f} s){late}"
     text = [
         f"paging: {arrived} of {len(loud)} due pages and notifications arrived, from commit to webhook {delays}",
-        f"arrived in all: {counts}; healthy pumps: {len(told.false_pages)} pages or notifications",
+        f"arrived by now: {counts} (these are gathered for 30 s)",
+        f"healthy pumps: {len(told.false_pages)} pages or notifications",
     ]
     text += [f"  [bold red]FALSE[/] {tables.arrival(page)}" for page in told.false_pages]
     text += [f"  [bold red]WRONG RECEIVER[/] {tables.arrival(page)}" for page in told.astray]
