@@ -308,9 +308,9 @@ _CONSOLE: Final = (
         name="DatabaseFilling",
         severity="ticket",
         expr=(
-            f"predict_linear(thecaflow_database_bytes[{limit.DATABASE_FILLING_OVER}], "
-            f"{limit.DATABASE_FILLING_WITHIN_S}) > on () group_left () max(thecaflow_database_limit_bytes)\n"
-            f"  and on () max(thecaflow_database_bytes) / max(thecaflow_database_limit_bytes)"
+            f"max(predict_linear(thecaflow_database_bytes[{limit.DATABASE_FILLING_OVER}], "
+            f"{limit.DATABASE_FILLING_WITHIN_S})) > max(thecaflow_database_limit_bytes)\n"
+            f"  and max(thecaflow_database_bytes) / max(thecaflow_database_limit_bytes)"
             f" > {limit.DATABASE_FILLING_SHARE}\n"
         ),
         wait=limit.DATABASE_FILLING_FOR,
