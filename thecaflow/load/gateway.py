@@ -9,11 +9,12 @@ from typing import Final
 import httpx
 import msgspec
 
-from contract.errors import InvalidTimeError, UnreachableError, UnusableInputError
+from contract.errors import InvalidTimeError, UnreachableError
 from contract.times import parse_rfc3339
 from ingest.bodies import Media
 from ingest.intake import Answer, EventResult
 from ingest.replay_targets import EVENTS_PATH
+from thecaflow.load.http_post import NoAnswerError, NotSentError, Poster, Response
 from thecaflow.load.ledger import Fate
 
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -41,23 +42,18 @@ class Reply:
 
 
 class Gateway:
-    """A gateway, by at most `connections` at once."""
+    """A gateway; as many connections as posts are under way."""
 
-    def __init__(self, url: str, token: str, connections: int) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/").removesuffix(EVENTS_PATH)
-        self._events = self.url + EVENTS_PATH
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": Media.MSGPACK.value}
-        self._client = httpx.AsyncClient(
-            headers=headers, limits=limits, timeout=REQUEST_TIMEOUT_S, trust_env=False
-        )
+        self._poster = Poster(self.url + EVENTS_PATH, headers)
 
     async def check(self) -> None:
-        """Raise UnreachableError unless the gateway is ready, UnusableInputError for what is no address."""
+        """Raise UnreachableError unless the gateway is ready."""
         try:
-            answer = await self._client.get(f"{self.url}/readyz")
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as wrong:
-            raise UnusableInputError(f"--url {self.url}: {wrong}") from wrong
+            async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_S, trust_env=False) as client:
+                answer = await client.get(f"{self.url}/readyz")
         except httpx.TransportError as lost:
             raise UnreachableError(
                 f"no gateway answers at {self.url} ({type(lost).__name__}); `thecaflow gateway` starts one"
@@ -68,32 +64,34 @@ class Gateway:
     async def post(self, body: bytes) -> Reply:
         """Post a body of MessagePack events."""
         try:
-            response = await self._client.post(self._events, content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:
-            return Reply(Fate.REFUSED, f"no connection ({type(lost).__name__})", later=True)
-        except httpx.TransportError as lost:
-            return Reply(Fate.UNANSWERED, f"no answer ({type(lost).__name__})", later=True)
+            response = await self._poster.post(body, REQUEST_TIMEOUT_S)
+        except NotSentError as lost:
+            return Reply(Fate.REFUSED, f"no connection ({lost})", later=True)
+        except NoAnswerError as lost:
+            return Reply(Fate.UNANSWERED, f"no answer ({lost})", later=True)
+        except TimeoutError:
+            return Reply(Fate.UNANSWERED, f"no answer in {REQUEST_TIMEOUT_S:g} s", later=True)
         try:
             return _read(response)
         except (msgspec.MsgspecError, InvalidTimeError):
-            return Reply(Fate.UNANSWERED, f"an answer {response.status_code} that is none of a gateway's")
+            return Reply(Fate.UNANSWERED, f"an answer {response.status} that is none of a gateway's")
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        self._poster.close()
 
 
-def _read(response: httpx.Response) -> Reply:
-    if response.status_code == HTTPStatus.ACCEPTED:
-        answer = _answer(response.content)
+def _read(response: Response) -> Reply:
+    if response.status == HTTPStatus.ACCEPTED:
+        answer = _answer(response.body)
         return Reply(Fate.ACCEPTED, "", answer.results, parse_rfc3339(answer.received))
     try:
-        problem = _problem(response.content)
+        problem = _problem(response.body)
     except msgspec.MsgspecError:
         problem = _Problem()
-    reason = f"{response.status_code} {problem.type.rpartition(':')[2]}".rstrip()
-    later = response.status_code in {
+    reason = f"{response.status} {problem.type.rpartition(':')[2]}".rstrip()
+    later = response.status in {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
-    } or (response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+    } or (response.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
     return Reply(Fate.REFUSED, reason, problem.results, later=later)

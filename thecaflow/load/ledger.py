@@ -64,7 +64,11 @@ class Ledger:
 
     def interval(self, after_start_s: float) -> Interval:
         """Return the entry of a moment of the run."""
-        return self.intervals.setdefault(self._plan.interval(after_start_s), Interval())
+        number = self._plan.interval(after_start_s)
+        found = self.intervals.get(number)
+        if found is None:
+            found = self.intervals[number] = Interval()
+        return found
 
     def leaves(self, due: Due, now_s: float) -> None:
         """Take note that a post goes out, `now_s` after the run's start."""

@@ -56,12 +56,12 @@ async def run_load(
     async with pool.single(settings) as connection:
         await require_current(connection)
     async with _token(settings, options) as token:
-        gateway = Gateway(options.url, token, plan.connections)
+        gateway = Gateway(options.url, token)
         try:
             await gateway.check()
             return await _Run(settings, plan, options, gateway, phase).conduct(stop)
         finally:
-            await gateway.close()
+            gateway.close()
 
 
 class _Run:
