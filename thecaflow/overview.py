@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from thecaflow.settings import Settings
 from thecaflow.topics import end_offsets
 
 RATE_SPAN_US: Final = 5 * 60 * 1_000_000
+BROKER_WITHIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,13 @@ class FleetPump:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that is shown. `unreachable`: why the broker could not be asked."""
+    """Everything that is shown. `unreachable`: why the broker could not be asked. `arrived` None: nobody asked."""
 
     now_us: int
     fleet: tuple[FleetPump, ...]
     alerts: tuple[OpenAlertRow, ...]
     lags: tuple[Lag, ...]
-    arrived: Arrived
+    arrived: Arrived | None
     unreachable: str | None
 
     @property
@@ -62,22 +64,25 @@ class Overview:
         return None if self.unreachable else sum(records or 0 for records in lags)
 
 
-async def gather(settings: Settings, now_us: int) -> Overview:
-    """Ask database and broker. Raises ThecaflowError where the database can't be read; without a broker lag is unknown."""
+async def gather(settings: Settings, now_us: int, *, arrived: bool = True) -> Overview:
+    """Ask database and broker. Raises ThecaflowError where the database can't be read; without a broker lag is unknown.
+
+    `arrived` False leaves out what came in lately, which is counted event by event: too dear to ask again and again.
+    """
     async with pool.single(settings) as connection:
         await require_current(connection)
         pumps = await overview.fleet(connection, settings.events_topic)
         alerts = await overview.open_alerts(connection)
-        arrived = await overview.arrived(connection, now_us - RATE_SPAN_US)
+        lately = await overview.arrived(connection, now_us - RATE_SPAN_US) if arrived else None
         found, unreachable = await _lags(connection, settings)
-    return assemble(now_us, pumps, alerts, arrived, found, unreachable)
+    return assemble(now_us, pumps, alerts, lately, found, unreachable)
 
 
 def assemble(
     now_us: int,
     pumps: Iterable[PumpOverview],
     alerts: Iterable[OpenAlertRow],
-    arrived: Arrived,
+    arrived: Arrived | None,
     lags: Iterable[Lag],
     unreachable: str | None,
 ) -> Overview:
@@ -117,9 +122,47 @@ def lags_of(ends: Mapping[int, int | None], committed: Iterable[PartitionProgres
 async def _lags(connection: Any, settings: Settings) -> tuple[list[Lag], str | None]:
     committed = await overview.progress(connection, settings.events_topic)
     try:
-        return lags_of(await end_offsets(settings), committed), None
+        async with asyncio.timeout(BROKER_WITHIN_S):
+            return lags_of(await end_offsets(settings), committed), None
+    except TimeoutError:
+        silent = f"no Kafka answers at {settings.kafka} within {BROKER_WITHIN_S:g} s"
+        return lags_of(dict.fromkeys(row.partition for row in committed), committed), silent
     except ThecaflowError as failed:
         return lags_of(dict.fromkeys(row.partition for row in committed), committed), str(failed)
+
+
+def by_harm(alerts: Iterable[OpenAlertRow]) -> list[OpenAlertRow]:
+    """Return alerts by time to harm: the nearest first, those without one after them, the louder of equals first."""
+    return sorted(
+        alerts,
+        key=lambda alert: (math.inf if alert.harm_lo_us is None else alert.harm_lo_us, _gravity(alert)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What moved between two looks: records into the log and into the database, a second, and the lag's change."""
+
+    seconds: float
+    arriving: float | None
+    committed: float
+    lag_change: int | None
+
+
+def flow(before: Overview, after: Overview) -> Flow | None:
+    """Return what moved; None for looks that are not apart. What the broker did not say is None."""
+    seconds = (after.now_us - before.now_us) / 1e6
+    if seconds <= 0:
+        return None
+    committed = sum(lag.committed for lag in after.lags) - sum(lag.committed for lag in before.lags)
+    known = before.lag is not None and after.lag is not None
+    ends = [sum(lag.end or 0 for lag in look.lags) for look in (before, after)]
+    return Flow(
+        seconds=seconds,
+        arriving=(ends[1] - ends[0]) / seconds if known else None,
+        committed=committed / seconds,
+        lag_change=after.lag - before.lag if after.lag is not None and before.lag is not None else None,
+    )
 
 
 def _fleet_pump(pump: PumpOverview, alerts: list[OpenAlertRow]) -> FleetPump:
@@ -186,7 +229,9 @@ def as_json(found: Overview) -> dict[str, Any]:
             }
             for lag in found.lags
         ],
-        "last_5_minutes": {
+        "last_5_minutes": None
+        if found.arrived is None
+        else {
             "events": found.arrived.events,
             "samples": found.arrived.samples,
             "newest_received": _time(found.arrived.newest_us),

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from contract.facts import PRIORITY_RANK, AlertState, Cause, Priority
-from thecaflow.commands.status import STYLES, ahead, span, terminal
 from thecaflow.console_client import LIMIT, ConsoleClient, ShownAlert
 from thecaflow.settings import Settings
+from thecaflow.status_screen import STYLES, ahead, span, terminal
 from thecaflow.token_option import token_option
 
 EPILOG: Final = """\b

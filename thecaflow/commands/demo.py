@@ -13,10 +13,10 @@ from contract.times import format_us
 from ingest import simulator
 from ingest.simulation.clock import SECOND_US
 from thecaflow.commands.simulate import Duration
-from thecaflow.commands.status import terminal
 from thecaflow.demo.fleet import FAULTS, DemoPlan
 from thecaflow.demo.place import demo_settings, shell_exports
 from thecaflow.settings import Settings
+from thecaflow.status_screen import terminal
 
 EPILOG = """\b
 Examples:

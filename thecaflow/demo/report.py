@@ -12,12 +12,12 @@ from contract.facts import Dose, Fact
 from ingest.replay_report import Report
 from ingest.simulator import Label
 from storage.written import WrittenLine
-from thecaflow.commands.status import span
 from thecaflow.demo import tables
 from thecaflow.demo.grade import LOUD, Grade
 from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, told_and_withdrawn
 from thecaflow.demo.processes import WORKERS
 from thecaflow.settings import Settings
+from thecaflow.status_screen import span
 
 
 @dataclass(frozen=True, slots=True)

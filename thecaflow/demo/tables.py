@@ -9,10 +9,10 @@ from rich.table import Table
 from contract.facts import Dose
 from contract.times import format_us
 from ingest.simulator import Label
-from thecaflow.commands.status import STYLES, span
 from thecaflow.demo.grade import LOUD, FalseAlarm, Found, Grade
 from thecaflow.demo.pages import Delivery, PageGrade
 from thecaflow.page_file import Page
+from thecaflow.status_screen import STYLES, span
 
 DAYS_BEFORE = 2
 DAYS_AFTER = 4

@@ -12,8 +12,8 @@ from storage.overview import Arrived, OpenAlertRow, PartitionProgress, PumpOverv
 from thecaflow import overview
 from thecaflow.cli import run
 from thecaflow.commands import status
-from thecaflow.commands.status import show, span
 from thecaflow.overview import Lag, Overview, as_json, assemble
+from thecaflow.status_screen import show, span
 
 HOUR_US = 3_600_000_000
 NOW_US = 1_790_000_000_000_000
