@@ -142,7 +142,7 @@ def fan_plot(
         },
         {
             "label": "latest (95 %)",
-            "y": nothing + [e.hi_ml if e.hi_ml else None for e in expected],
+            "y": nothing + [e.hi_ml or None for e in expected],
             "look": "edge",
         },
         {
