@@ -32,9 +32,10 @@ RUN python -m hatchling build -t wheel -d /build/wheels \
     && python -m pip --python /opt/thecaflow/bin/python install --no-deps --no-index /build/wheels/*.whl
 
 # Compiling the kernels takes 20 s of a core and 5 MB. Done here, it is not done by every worker at every start, and it
-# can be: code for a generic processor is as quick as that for this machine's own and gives the same bytes.
+# can be: code for a generic processor is as quick as that for this machine's own and gives the same bytes. -P: numba
+# knows kernels by their folder, so these must be the installed ones, not the sources in this stage's folder.
 ENV NUMBA_CPU_NAME=generic
-RUN NUMBA_CACHE_DIR=/opt/thecaflow/kernels /opt/thecaflow/bin/python -m thecaflow.demo.warm
+RUN NUMBA_CACHE_DIR=/opt/thecaflow/kernels /opt/thecaflow/bin/python -P -m thecaflow.demo.warm
 
 
 FROM python:3.11.14-slim-bookworm

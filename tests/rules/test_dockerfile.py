@@ -14,45 +14,19 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.composition import ROOT, composition, services
+from tests.dockerfile import TEXT, Instruction, environment, instructions, stages
 from thecaflow.settings import Settings
 
-TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-
-
-def instructions() -> list[tuple[str, str]]:
-    """Return each instruction's word and the rest of it on one line, without comments."""
-    lines = [line for line in TEXT.splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [
-        (word, rest.strip())
-        for word, _, rest in (line.partition(" ") for line in joined.splitlines())
-        if word
-    ]
-
-
-def stages() -> list[list[tuple[str, str]]]:
-    """Return the instructions of each stage, its FROM first."""
-    found: list[list[tuple[str, str]]] = []
-    for word, rest in instructions():
-        if word == "FROM":
-            found.append([])
-        found[-1].append((word, rest))
-    return found
 
 
 BUILD, FINAL = stages()
 
 
-def only(stage: list[tuple[str, str]], word: str) -> str:
+def only(stage: list[Instruction], word: str) -> str:
     """Return the one instruction of a stage with this word."""
     (rest,) = [rest for found, rest in stage if found == word]
     return rest
-
-
-def environment(stage: list[tuple[str, str]]) -> dict[str, str]:
-    """Return all variables that a stage sets."""
-    return dict(pair.split("=", 1) for word, rest in stage if word == "ENV" for pair in rest.split())
 
 
 def test_every_instruction_is_one_that_we_mean():
