@@ -88,19 +88,20 @@ def fan_of(pump: PumpNow, program: ProgramSet | None) -> Fan | None:
     if at_us is None or p05 is None or p50 is None or p95 is None or pump.flow_ratio is None:
         return None
     rate_ml_us = 0.0 if program is None else mean_rate_ul_h(program) / 1000 / HOUR_US
-    if rate_ml_us <= 0 or min(p05, p50, p95) <= at_us:
+    if rate_ml_us <= 0:
         return None
     device_ml = None
     if pump.device_alarm_us is not None and pump.low_reservoir_ml is not None:
         device_ml = max(0.0, pump.low_reservoir_ml + rate_ml_us * (pump.device_alarm_us - at_us))
-    rate_sd, volume_sd = _spreads(pump, p05, p50 - at_us, p95)
-    volume_ml = rate_ml_us * pump.flow_ratio * (p50 - at_us)
+    true_rate, left_us = rate_ml_us * pump.flow_ratio, max(0, p50 - at_us)
+    rate_sd = true_rate * _relative_sd(pump)
+    times_sd = true_rate * (p95 - p05) / (2 * _HALF_90)
     return Fan(
         at_us=at_us,
-        volume_ml=volume_ml,
-        volume_sd_ml=volume_sd * volume_ml,
-        rate_ml_us=rate_ml_us * pump.flow_ratio,
-        rate_sd_ml_us=rate_sd * rate_ml_us * pump.flow_ratio,
+        volume_ml=true_rate * left_us,
+        volume_sd_ml=math.sqrt(max(0.0, times_sd**2 - (rate_sd * left_us) ** 2)),
+        rate_ml_us=true_rate,
+        rate_sd_ml_us=rate_sd,
         p05_us=p05,
         p50_us=p50,
         p95_us=p95,
@@ -110,13 +111,10 @@ def fan_of(pump: PumpNow, program: ProgramSet | None) -> Fan | None:
     )
 
 
-def _spreads(pump: PumpNow, p05_us: int, left_us: int, p95_us: int) -> tuple[float, float]:
-    """Return the relative standard deviations of the ratio and of the volume; the times' own is of both together."""
-    of_ratio = 0.0
-    if pump.flow_ratio and pump.flow_ratio_lo is not None and pump.flow_ratio_hi is not None:
-        of_ratio = (pump.flow_ratio_hi - pump.flow_ratio_lo) / (2 * _HALF_95) / pump.flow_ratio
-    of_times = (p95_us - p05_us) / (2 * _HALF_90) / left_us
-    return of_ratio, math.sqrt(max(0.0, of_times**2 - of_ratio**2))
+def _relative_sd(pump: PumpNow) -> float:
+    """Return the relative standard deviation of the flow ratio; 0 where its interval is not known."""
+    ratio, lo, hi = pump.flow_ratio, pump.flow_ratio_lo, pump.flow_ratio_hi
+    return (hi - lo) / (2 * _HALF_95) / ratio if ratio and lo is not None and hi is not None else 0.0
 
 
 def fan_plot(
@@ -127,7 +125,7 @@ def fan_plot(
     bends = {*pieces, fan.p05_us, fan.p50_us, fan.p95_us}
     if fan.device_ml is not None:
         bends.add(fan.at_us + round(fan.device_ml / fan.device_rate_ml_us))
-    ends = sorted(bends)
+    ends = sorted(at for at in bends if at >= fan.at_us)
     shown_us = max(_SHOWN_US, (fan.p95_us - fan.at_us) * 3 // 2)
     past = [(at, level) for at, level in levels if fan.at_us - shown_us < at < fan.at_us]
     x = [at for at, _ in past] + ends
