@@ -37,6 +37,7 @@ from processors.partition_heads import Heads
 from processors.ports import ExitCode
 from processors.transport import Consumer, Poll
 from storage.types import Changes, EventKey, History, HistoryRequest, Known, Loaded
+from thecaflow.load.fleet import introduction
 from thecaflow.settings import Settings
 from thecaflow.topics import create_topics, delete_topics
 from thecaflow.worker_app import TransportOptions, add_agent, make_app
@@ -88,7 +89,7 @@ async def fill(settings: Settings, pumps: int, frames: int) -> None:
     names = [f"bench-{number:05d}" for number in range(pumps)]
     try:
         for name in names:
-            for raw in fleet.introduction(name, T0_US):
+            for raw in introduction(name, T0_US):
                 await producer.send(settings.events_topic, raw, key=name.encode())
         for seq in range(frames):
             at_us = T0_US + round(seq * SAMPLES * EVERY_S * 1e6) + 1_000_000

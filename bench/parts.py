@@ -68,7 +68,7 @@ PARTS: Final = (
         "latency",
         "bench.bench_latency",
         ("--seconds", "600"),
-        ("--seconds", "5", "--frames-s", "20", "--workers", "1", "--pumps", "60"),
+        ("--seconds", "5", "--frames-s", "20", "--workers", "1"),
         (Line("accept -> committed fact", most=1.0, unit=" s"),),
         timeout_s=1800.0,
     ),

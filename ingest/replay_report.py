@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -10,9 +9,9 @@ from typing import Final
 import msgspec
 
 from contract.errors import UnusableInputError
+from ingest.durations import Durations
 
 MAX_REASONS: Final = 20
-_STEPS_A_FACTOR_E: Final = 100  # a bucket is 1 % wide
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -54,13 +53,11 @@ class Tally:
         self.skipped = skipped
         self.mark = Mark(skipped)
         self._reasons: Counter[str] = Counter()
-        self._buckets: Counter[int] = Counter()
-        self._max_s = 0.0
+        self._latency = Durations()
 
     def add_latency(self, seconds: float, events: int = 1) -> None:
         """Count acknowledged events that took so long."""
-        self._buckets[math.ceil(math.log(max(seconds, 1e-6)) * _STEPS_A_FACTOR_E)] += events
-        self._max_s = max(self._max_s, seconds)
+        self._latency.add(seconds, events)
 
     def add_reason(self, reason: str) -> None:
         """Count why an event was not accepted; a bounded number of different reasons is kept."""
@@ -80,21 +77,15 @@ class Tally:
             seconds=round(seconds, 3),
             rate_events_s=round(acknowledged / seconds, 1) if seconds > 0 else 0.0,
             latency=Latency(
-                self._percentile(0.5), self._percentile(0.9), self._percentile(0.99), _ms(self._max_s)
+                _ms(self._latency.percentile_s(0.5)),
+                _ms(self._latency.percentile_s(0.9)),
+                _ms(self._latency.percentile_s(0.99)),
+                _ms(self._latency.max_s),
             ),
             resume_from=self.mark.lines,
             finished=finished,
             reasons=dict(self._reasons.most_common()),
         )
-
-    def _percentile(self, share: float) -> float:
-        wanted = share * self._buckets.total()
-        seen = 0
-        for step, count in sorted(self._buckets.items()):
-            seen += count
-            if seen >= wanted:
-                return _ms(min(math.exp(step / _STEPS_A_FACTOR_E), self._max_s))
-        return 0.0
 
 
 def _ms(seconds: float) -> float:

@@ -27,6 +27,7 @@ class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    p999_ms: float
     max_ms: float
 
 
@@ -151,6 +152,7 @@ def percentiles(durations: Durations) -> Percentiles:
         p50_ms=_ms(durations.percentile_s(0.5)),
         p90_ms=_ms(durations.percentile_s(0.9)),
         p99_ms=_ms(durations.percentile_s(0.99)),
+        p999_ms=_ms(durations.percentile_s(0.999)),
         max_ms=_ms(durations.max_s),
     )
 

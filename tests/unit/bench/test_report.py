@@ -1,4 +1,4 @@
-"""The bench's own arithmetic: medians in turns, quantiles of a histogram, judging and writing the table."""
+"""The bench's own arithmetic: medians in turns, judging and writing the table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.bench_latency import HISTOGRAM, quantile
 from bench.interleave import medians
 from bench.report import BEGIN, END, Line, table, write
 
@@ -26,23 +25,6 @@ def test_ways_are_run_in_turns_and_their_medians_taken():
     )
     assert taken == {"a": 2.0, "b": 30.0}
     assert ran == ["a", "b", "b", "a", "a", "b"]
-
-
-def test_a_quantile_counts_only_what_came_between_two_scrapes():
-    """Warm-up was slow: its counts must not be in the claim."""
-    before = {
-        f"{HISTOGRAM}_bucket 0.5": 0.0,
-        f"{HISTOGRAM}_bucket 1.0": 0.0,
-        f"{HISTOGRAM}_bucket +Inf": 100.0,
-    }
-    after = {
-        f"{HISTOGRAM}_bucket 0.5": 50.0,
-        f"{HISTOGRAM}_bucket 1.0": 100.0,
-        f"{HISTOGRAM}_bucket +Inf": 200.0,
-    }
-    assert quantile(before, after, 0.5) == 0.5
-    assert quantile(before, after, 0.99) == pytest.approx(0.99)
-    assert quantile({}, after, 0.99) == float("inf")
 
 
 @pytest.mark.parametrize(
