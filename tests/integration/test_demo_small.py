@@ -50,7 +50,7 @@ def test_a_small_demonstration(stack: NativeStack):
             f"seed {seed}",
             "3 of 3 named",
             "dose ledger of",
-            "healthy pumps: 0 pages or notifications",
+            "pages or notifications of healthy pumps: 0",
             "gateway: ",
             "/login/",
             "make down",

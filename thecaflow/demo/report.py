@@ -56,7 +56,7 @@ def paging(labels: Sequence[Label], told: PageGrade, lines: Sequence[WrittenLine
     text = [
         f"paging: {arrived} of {len(loud)} due pages and notifications arrived, from commit to webhook {delays}",
         f"arrived by now: {counts} (these are gathered for 30 s)",
-        f"healthy pumps: {len(told.false_pages)} pages or notifications",
+        f"pages or notifications of healthy pumps: {len(told.false_pages)}",
     ]
     text += [f"  [bold red]FALSE[/] {tables.arrival(page)}" for page in told.false_pages]
     text += [f"  [bold red]WRONG RECEIVER[/] {tables.arrival(page)}" for page in told.astray]
@@ -98,7 +98,9 @@ def afterwards(settings: Settings, link: str) -> str:
         (settings.prometheus_url, "Prometheus: rules, targets, metrics"),
         (f"curl {at}", "the pages as they arrived, the newest first"),
         ('eval "$(.venv/bin/thecaflow demo --env)"', "from here on this shell looks at the demonstration:"),
-        (".venv/bin/thecaflow status", "the fleet by time to harm, open alerts, lag"),
+        (".venv/bin/thecaflow status --watch", "alerts by time to harm, lag, rates"),
+        ("export THECAFLOW_TOKEN=$(.venv/bin/thecaflow token add me --role operator)", ""),
+        (".venv/bin/thecaflow alerts", "what is open; `ack` and `shelve` answer; the token logs in, too"),
         (".venv/bin/thecaflow compare", "the database against a fold of its own log"),
         (".venv/bin/thecaflow export --pump founding | .venv/bin/thecaflow analyse - --kinds alert", ""),
         ('dev/stack psql "$THECAFLOW_DATABASE"', "views: alert_now, dose_now, forecast_now, samples"),
