@@ -1,7 +1,8 @@
-"""Prometheus and Alertmanager in docker-compose.yml are those of the native stack: same files, same options, other addresses."""
+"""Prometheus and Alertmanager in docker-compose.yml are those of the native stack; Grafana has all that its files ask for."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,3 +100,26 @@ def test_every_receiver_posts_to_the_pager_until_somebody_names_another():
         assert (address.hostname, str(address.port)) == ("pager", STACK["PAGER_PORT"])
         assert address.path == f"/{file.name}"
     assert set(services(COMPOSE)["pager"]["networks"]) & set(services(COMPOSE)["alertmanager"]["networks"])
+
+
+def test_grafana_is_given_what_its_provisioning_asks_for():
+    """Each variable in the files of sources is set, sources and boards are found where the files say."""
+    service = services(COMPOSE)["grafana"]
+    mounts = {target: ROOT / source for source, target in bind_mounts(service)}
+    provisioning = mounts["/etc/grafana/provisioning"]
+    sources = "".join(file.read_text() for file in (provisioning / "datasources").glob("*.yml"))
+    asked = set(re.findall(r"\$([A-Z]\w*)", sources))
+    assert asked
+    assert asked == {name for name in service["environment"] if not name.startswith("GF_")}
+    environment = service["environment"]
+    assert environment["BOARDS_DATABASE_ADDRESS"] == "timescaledb:5432"
+    assert environment["BOARDS_PROMETHEUS_URL"] == f"http://prometheus:{STACK['PROMETHEUS_PORT']}"
+    role = (ROOT / "dev/compose/boards-role.sql").read_text()
+    assert f"ALTER ROLE {environment['BOARDS_DATABASE_USER']} PASSWORD" in role
+    (pool,) = re.findall(r"maxOpenConns: (\d+)", sources)
+    assert int(pool) < int(re.findall(r"CONNECTION LIMIT (\d+)", role)[0])
+    providers = [yaml.safe_load(file.read_text()) for file in (provisioning / "dashboards").glob("*.yml")]
+    paths = {one["options"]["path"] for whole in providers for one in whole["providers"]}
+    assert paths <= set(mounts)
+    home = Path(environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (mounts[str(home.parent)] / home.name).exists()
