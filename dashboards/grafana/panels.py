@@ -238,5 +238,5 @@ def column(panel: Any, name: str, **properties: Any) -> Any:
 
 def linked_to_pump(panel: Any, name: str = "pump") -> Any:
     """Make a column of pumps lead to their board."""
-    link = {"title": "Board of this pump", "url": "/d/thecaflow-pump?var-pump=${__value.raw:percentencode}"}
+    link = {"title": "Board of this pump", "url": "/d/thecaflow-pump?var-pump=${__value.raw}"}
     return column(panel, name, links=[link])

@@ -84,6 +84,16 @@ def test_sql_with_a_part_missing_or_unknown_is_refused():
         sql_text("sites", columns="1")
 
 
+def test_no_board_shows_what_people_wrote_or_who_answered():
+    """Notes, reasons and the names of those who answered stay in the log, and tokens where they are."""
+    forbidden = re.compile(
+        r"->>? '(?:text|reason|actor|drug)'|\bactor\b|\btoken\b|\blogin_link\b|\bquarantine\.text\b|\bpayload\b"
+    )
+    shown = [query for query in grafana.queries() if query.language == "sql"]
+    assert [query.name for query in shown if forbidden.search(query.text)] == []
+    assert forbidden.search("SELECT content ->> 'reason'"), "the search finds"
+
+
 def exposed() -> dict[str, set[str]]:
     """Every series of our processes that a scrape can find, with its labels."""
     found: dict[str, set[str]] = {}
