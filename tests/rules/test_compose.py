@@ -56,6 +56,24 @@ def test_the_file_is_valid_under_the_compose_specification(compose: dict[str, An
     assert list(validator.iter_errors({"services": {"kafka": {"imagee": "apache/kafka"}}}))
 
 
+def test_no_key_stands_twice_in_one_place():
+    """Our YAML reader takes the last one and says nothing; Compose refuses the file."""
+
+    def keys(node: yaml.Node) -> list[str]:
+        if isinstance(node, yaml.MappingNode):
+            own = [key.value for key, _ in node.value if key.value != "<<"]
+            twice = [key for key in own if own.count(key) > 1]
+            return twice + [found for _, below in node.value for found in keys(below)]
+        return (
+            [found for below in node.value for found in keys(below)]
+            if isinstance(node, yaml.SequenceNode)
+            else []
+        )
+
+    assert keys(yaml.compose(TEXT)) == []
+    assert keys(yaml.compose("a: {b: 1, b: 2}")) == ["b", "b"]
+
+
 def test_every_default_is_the_one_of_the_settings_file():
     """A default in the composition repeats dev/stack.env letter by letter, or is one of the few that it does not have."""
     defaults = VARIABLE.findall(TEXT)
