@@ -76,7 +76,7 @@ def make_app(
         problem = _problem_of(error)
         if (
             request.url.path.startswith("/v1/")
-            or request.accept.best_match(["text/html", PROBLEM_JSON]) != "text/html"
+            or request.accept.best_match([PROBLEM_JSON, "text/html"]) != "text/html"
         ):
             return Response(
                 problem.body(),

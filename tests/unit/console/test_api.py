@@ -139,6 +139,22 @@ async def test_before_the_first_snapshot_nothing_is_claimed():
         assert 'thecaflow_alert_active{cause="occlusion"' in (await double.get("/metrics")).text
 
 
+async def test_a_person_is_refused_with_a_page_and_a_program_with_a_problem():
+    """By what they accept; under /v1 it is a problem always."""
+    async with console(with_snapshot=False) as double:
+        browser = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+        scraper = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3,*/*;q=0.1"}
+        for path, headers, form in (
+            ("/nowhere", browser, "text/html"),
+            ("/nowhere", {}, PROBLEM_JSON),
+            ("/metrics", scraper, PROBLEM_JSON),
+            ("/v1/nothing", browser, PROBLEM_JSON),
+        ):
+            refused = await double.http.get(path, headers=headers)
+            assert refused.headers["content-type"].partition(";")[0] == form
+            assert refused.status_code in (404, 503)
+
+
 async def test_the_document_names_every_route_that_it_serves():
     """No HTML page and no static file in it, and both ways to be known."""
     async with console() as double:
