@@ -4,7 +4,7 @@ lock:  ; @dev/lock.sh
 test:  ; @dev/test.sh
 check: ; @dev/check.sh
 bench: ; @dev/setup.sh bench && .venv/bin/python -m bench
-demo:  ; @dev/setup.sh && .venv/bin/thecaflow demo
+demo:  ; @dev/demo.sh
 up:    ; @dev/stack start
 down:  ; @dev/stack stop
 wipe:  ; @dev/stack wipe
