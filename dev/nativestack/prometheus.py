@@ -9,6 +9,12 @@ from nativestack.part import Part
 from nativestack.probe import answers
 
 SOURCE = Path(__file__).resolve().parents[2] / "dashboards" / "prometheus"
+RESEND = "30s"
+"""How often a firing alert is told to Alertmanager anew; it holds four times as long without.
+
+Longer: what fires in the first seconds of Prometheus, before it has found Alertmanager, is paged later. Shorter: every page
+ends, falsely, where Prometheus is away for longer than that (an upgrade, a restart of its machine).
+"""
 CONSOLES = 2
 WORKERS = 4
 
@@ -53,6 +59,7 @@ class Prometheus(Part):
             str(self.config.programs / "prometheus"),
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.store}",
+            f"--rules.alert.resend-delay={RESEND}",
             f"--web.listen-address=127.0.0.1:{self.ports[0]}",
             f"--web.local-assets={self.config.prometheus_share / 'web'}",  # an option of Debian's
         ]

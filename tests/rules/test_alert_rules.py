@@ -183,3 +183,11 @@ def test_no_alert_falls_through_to_the_last_route(tools: None):
         labels = rule["labels"]
         pairs = {f'{label}="{text}"' for label, text in labels.items()} | {f'alertname="{name}"'}
         assert pairs & matched, name
+
+
+def test_alerts_hold_as_long_in_the_composition_as_in_the_native_stack():
+    """Both start Prometheus with the same time after which an alert that it no longer tells ends."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    native = (ROOT / "dev" / "nativestack" / "prometheus.py").read_text(encoding="utf-8")
+    (resend,) = re.findall(r'^RESEND = "(\w+)"$', native, re.MULTILINE)
+    assert f"--rules.alert.resend-delay={resend}" in compose["services"]["prometheus"]["command"]
