@@ -125,12 +125,13 @@ def test_hazards_speak_of_every_cause_once_as_detected_or_as_not_yet():
 
 
 def test_every_metric_named_is_exposed():
-    """Whoever builds an alert on a metric of the operations page finds it on the worker's or the gateway's page."""
+    """Whoever builds an alert on a metric of the operations page finds it on the page of a worker, a gateway or a console."""
     from ingest.gateway_metrics import Metric as GatewayMetric
     from processors.metrics import Metrics
 
     families = text_string_to_metric_families(Metrics().exposition().decode())
     exposed = {family.name for family in families} | {metric.value.name for metric in GatewayMetric}
+    exposed |= set(re.findall(r'"(thecaflow_\w+)"', text_of("dashboards/console/metrics.py")))
     named = set(re.findall(r"`(thecaflow_\w+?)(?:_total)?`", text_of("docs/operations.md")))
     assert named
     assert named <= exposed
