@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, lint, strict types and import rules (make check). All four run, whichever fails.
+# Format, lint, strict types, import rules, generated files (make check). All of them run, whichever fails.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 dev/setup.sh || exit 1
@@ -14,5 +14,7 @@ try lint .venv/bin/ruff check --quiet .
 try types .venv/bin/mypy --no-error-summary
 try "types of dev" env MYPYPATH=dev:. .venv/bin/mypy --no-error-summary -p nativestack
 try imports .venv/bin/lint-imports
+try "alert rules" .venv/bin/python -m dashboards.prometheus.generate --check
+try boards .venv/bin/python -m dashboards.grafana.generate --check
 if [ ${#failed[@]} -gt 0 ]; then echo "check: failed: ${failed[*]}" >&2; exit 1; fi
 echo "check: all good"
