@@ -46,9 +46,10 @@ class GatewayProcess:
     """A running gateway, its log, and a client of it."""
 
     def __init__(self, settings: Settings, folder: Path, *arguments: str) -> None:
-        self.settings = settings.with_changes(gateway_port=free_port())
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.settings = settings.with_changes(gateway_port=port, gateway_url=self.url)
         self.log = folder / "gateway.log"
-        self.url = f"http://127.0.0.1:{self.settings.gateway_port}"
         with self.log.open("ab") as log:
             self.started = subprocess.Popen(
                 [sys.executable, "-m", "thecaflow", "gateway", *arguments],
