@@ -40,7 +40,7 @@ def handlers(console: Console) -> list[Any]:
             return page(console, viewer, "alert.html", _context(shown, sent=query.get("sent", "")))
         if query.get("part") != "answer":
             part = "_alert_past.html" if query.get("part") == "past" else "_alert_now.html"
-            return page(console, viewer, part, _context(shown))
+            return page(console, viewer, part, {**_context(shown), "is_part": True})
         if query.get("standing") == shown.standing:  # whoever writes a reason keeps it
             return Response(content=None, status_code=HTTPStatus.NO_CONTENT)
         return page(console, viewer, "_alert_answer.html", _context(shown))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from litestar import get
+from litestar import MediaType, Response, get
 from litestar.response import Template
 
 from dashboards.causes import CAUSES
-from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, wants_part, whole
+from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, render, wants_part, whole
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow, PumpNow, Snapshot
@@ -22,6 +23,8 @@ from dashboards.console.visible import pumps as pumps_for
 AT_FIRST: Final = 50
 MORE: Final = 200
 _MOST: Final = 10_000
+KEPT_US: Final = 5_000_000
+KEPT_PARTS: Final = 64
 _NEVER: Final = 2**62
 _PAGED: Final = frozenset({"high", "medium"})
 _TITLES: Final = {cause.value: text.title for cause, text in CAUSES.items()}
@@ -112,6 +115,26 @@ class FleetView:
         return f"{count} {'alert needs' if count == 1 else 'alerts need'} an answer, {high} high"
 
 
+class Kept:
+    """The list as it was rendered last, by scope and filter: at a change every browser asks for the same one at once."""
+
+    def __init__(self) -> None:
+        self._parts: OrderedDict[Hashable, tuple[int, int, str]] = OrderedDict()
+
+    def get(self, scope: Hashable, version: int, now_us: int) -> str | None:
+        """Return the list of this version; None where its words about time are no longer fresh."""
+        kept = self._parts.get(scope)
+        fresh = kept is not None and kept[0] == version and 0 <= now_us - kept[1] < KEPT_US
+        return kept[2] if kept is not None and fresh else None
+
+    def put(self, scope: Hashable, version: int, now_us: int, part: str) -> None:
+        """Keep it; the oldest goes."""
+        self._parts.pop(scope, None)
+        self._parts[scope] = (version, now_us, part)
+        if len(self._parts) > KEPT_PARTS:
+            self._parts.popitem(last=False)
+
+
 def view_of(snapshot: Snapshot, viewer: Viewer, wanted: Filter) -> FleetView:
     """Narrow a snapshot to a viewer's scope and a filter; alerts keep the snapshot's order, the most urgent first."""
     seen, alerts = pumps_for(snapshot, viewer), alerts_for(snapshot, viewer)
@@ -151,12 +174,22 @@ def _counts(alerts: Iterable[AlertNow]) -> dict[str, int]:
 
 def handlers(console: Console) -> list[Any]:
     """Return the route of the first page."""
+    kept = Kept()
 
     @get("/", include_in_schema=False)
-    async def fleet(request: AnyRequest, viewer: Viewer) -> Template:
-        wanted = Filter.of(request.query_params)
-        shown = view_of(newest(console), viewer, wanted)
-        template = "_fleet.html" if wants_part(request) else "fleet.html"
-        return page(console, viewer, template, {"fleet": shown, "filter": wanted, "by_pump": by_pump})
+    async def fleet(request: AnyRequest, viewer: Viewer) -> Response[str] | Template:
+        wanted, snapshot = Filter.of(request.query_params), newest(console)
+
+        def context() -> dict[str, Any]:
+            return {"fleet": view_of(snapshot, viewer, wanted), "filter": wanted, "by_pump": by_pump}
+
+        if not wants_part(request):
+            return page(console, viewer, "fleet.html", context())
+        scope, now_us = (viewer.pumps, viewer.sites, wanted), console.now_us()
+        part = kept.get(scope, snapshot.version, now_us)
+        if part is None:
+            part = render(console, "_fleet.html", {**context(), "now_us": now_us, "is_part": True})
+            kept.put(scope, snapshot.version, now_us, part)
+        return Response(part, media_type=MediaType.HTML)
 
     return [fleet]

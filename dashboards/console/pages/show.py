@@ -40,15 +40,25 @@ def page(
     console: Console, viewer: Viewer | None, template: str, context: Mapping[str, Any], status: int = 200
 ) -> Template:
     """Return a page or a part of one."""
+    context = _frame(console) | {"viewer": viewer} | dict(context)
+    return Template(template_name=template, context=context, status_code=status)
+
+
+def render(console: Console, template: str, context: Mapping[str, Any]) -> str:
+    """Return a part of a page that is the same for everybody with this context."""
+    found = console.templates.engine_instance.get_template(template)
+    return str(found.render(**(_frame(console) | dict(context))))
+
+
+def _frame(console: Console) -> dict[str, Any]:
     snapshot = console.snapshots.current
-    frame = {
-        "viewer": viewer,
+    return {
         "now_us": console.now_us(),
         "snapshot_us": None if snapshot is None else snapshot.at_us,
         "database_up": console.snapshots.database_up,
         "version": 0 if snapshot is None else snapshot.version,
+        "is_part": False,
     }
-    return Template(template_name=template, context=frame | dict(context), status_code=status)
 
 
 def wants_part(request: AnyRequest) -> bool:

@@ -218,6 +218,19 @@ def test_htmx_gets_the_part_that_changes(client: TestClient[Litestar]):
     assert "Needs an answer" in now
 
 
+def test_a_list_that_was_just_rendered_is_shared_within_its_scope_only(
+    client: TestClient[Litestar], world: World
+):
+    """Whoever sees less gets their own; a new snapshot is a new list at once."""
+    assert "p2" in client.get("/", headers=PART).text
+    world.viewer = WARD_A
+    assert "p2" not in client.get("/", headers=PART).text
+    world.viewer = ALL
+    assert world.snapshot is not None
+    world.snapshot = replace(world.snapshot, version=8, alerts=())
+    assert "Nothing to answer" in client.get("/", headers=PART).text
+
+
 def test_a_form_is_replaced_only_once_it_is_out_of_date(client: TestClient[Litestar]):
     """Whoever is writing a reason keeps it: 204 leaves the page as it is."""
     path = "/alerts/p1motorstall?part=answer&standing="
