@@ -113,7 +113,10 @@ def built_image() -> Iterator[Image]:
             _keep_one(place, "kernels-")
             shutil.copytree(run / "opt" / "kernels", kernels)
         variables = {name: _moved(text, run) for name, text in environment(final).items()}
-        yield Image(run / "opt", variables, can_shut_in())
+        shut_in = can_shut_in()
+        if not shut_in:  # the machine's own /tmp may hold an earlier run's
+            variables |= {"NUMBA_CACHE_DIR": str(run / "kernels")}
+        yield Image(run / "opt", variables, shut_in)
 
 
 def _layer(place: Path, build: list[Instruction], dependencies: list[Instruction]) -> Path:
