@@ -147,31 +147,33 @@ class Paging:
 
 
 @contextmanager
-def paging(stack: NativeStack) -> Iterator[Paging]:
-    """Start the pair on a stack's ports, with two stand-ins that are up and serve no alert."""
-    first = int(stack.environ["CONSOLE_PORT"])
-    consoles = Console(first), Console(first + 1)
+def receiver_behind(stack: NativeStack) -> Iterator[Receiver]:
+    """Start the pair on a stack's ports, aimed at whatever console answers there, and take its webhooks."""
     receiver = Receiver(int(stack.environ["PAGER_PORT"]))
     try:
-        for console in consoles:
-            console.up()
         stack.start(*PARTS)
         wait_for(
             lambda: _knows_alertmanager(int(stack.environ["PROMETHEUS_PORT"])), 30.0, "a pair that works"
         )
-        yield Paging(stack, consoles, receiver)
+        yield receiver
     finally:
         receiver.close()
-        for console in consoles:
-            console.down()
-        stack.stop(*PARTS)
+        stack.run("wipe", *PARTS)
 
 
 @contextmanager
 def own_paging() -> Iterator[Paging]:
-    """Start the pair in a slot of its own, without log and database."""
-    with native_stack(*PARTS) as stack, paging(stack) as running:
-        yield running
+    """Start the pair in a slot of its own, without log and database, with two stand-ins that are up and serve no alert."""
+    with native_stack(*PARTS) as stack, receiver_behind(stack) as receiver:
+        first = int(stack.environ["CONSOLE_PORT"])
+        consoles = Console(first), Console(first + 1)
+        for console in consoles:
+            console.up()
+        try:
+            yield Paging(stack, consoles, receiver)
+        finally:
+            for console in consoles:
+                console.down()
 
 
 def wait_for(found: Callable[[], Any], limit_s: float, what: str) -> Any:
