@@ -68,7 +68,8 @@ def alert_table(found: Overview, shown: Sequence[OpenAlertRow], *, one_line: boo
 
 def fleet_table(found: Overview, pumps: int, *, one_line: bool = False) -> Table:
     """Return the first `pumps` of the fleet; `one_line` cuts long lists of causes off instead of folding them."""
-    hidden = f", {len(found.fleet) - pumps} more with --pumps 0" if len(found.fleet) > pumps else ""
+    more = len(found.fleet) - pumps
+    hidden = f", {more} more{'' if one_line else ' with --pumps 0'}" if more > 0 else ""
     table = Table(title=f"{len(found.fleet)} pumps by time to harm{hidden}", title_justify="left")
     for name in ("pump", "harm from", "empty (5 %)", "empty (median)", "own alarm", "refill due", "ratio"):
         table.add_column(name, no_wrap=True)
@@ -157,7 +158,7 @@ class WatchScreen:
             no_wrap=True, overflow="ellipsis",
         )  # fmt: skip
         if self._away is not None:
-            yield Text(f"{self._away}; trying again", style="red", no_wrap=True, overflow="ellipsis")
+            yield Text(f"trying again: {self._away}", style="red", no_wrap=True, overflow="ellipsis")
         if self._found is None:
             return
         yield Text(flow_in_words(self._found, self._moved), no_wrap=True, overflow="ellipsis")

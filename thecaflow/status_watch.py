@@ -40,20 +40,18 @@ class _Looks:
         self.moved: Flow | None = None
         self.away: str | None = None
         self.gateway = "not asked yet"
-        self._away_since_s = 0.0
+        self._away_since_s: float | None = None
 
     async def look(self) -> None:
         """Ask everybody once; what does not answer is named, and what was seen before stays."""
         self.gateway, (found, away) = await asyncio.gather(self._ask_gateway(), self._ask_database())
         if found is None:
-            if self.away is None:
+            if self._away_since_s is None:
                 self._away_since_s = time.monotonic()
-            self.away = f"{away}, for {time.monotonic() - self._away_since_s:.0f} s"
+            self.away = f"for {time.monotonic() - self._away_since_s:.0f} s, {away}"
             return
         self.moved = None if self.found is None else flow(self.found, found)
-        self.found, self.away = found, None
-        if found.unreachable is not None:
-            self.away, self._away_since_s = found.unreachable, time.monotonic()
+        self.found, self.away, self._away_since_s = found, found.unreachable, None
 
     async def _ask_database(self) -> tuple[Overview | None, str]:
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -29,6 +30,8 @@ from thecaflow.load.senders import Senders
 from thecaflow.load.watch import Watcher, now_us, until_drained
 from thecaflow.progress import Advance
 from thecaflow.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 FILLED_BEFORE_US: Final = 60_000_000
 LEAD_S: Final = 0.2
@@ -88,7 +91,10 @@ class _Run:
                 await self._introduce()
                 drained_s, ahead_s = await self._load(stop)
             finally:
-                await self._say_farewell()
+                with _warned(
+                    "the fleet could not be taken out of watch, and will look silent in half an hour"
+                ):
+                    await self._say_farewell()
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -207,6 +213,15 @@ class _Run:
             versions=versions(facts.postgres, facts.timescaledb),
             points=report.points_of(plan, ledger.intervals, end_s),
         )
+
+
+@contextmanager
+def _warned(what: str) -> Iterator[None]:
+    """Go on where something failed that is no reason to have no report."""
+    try:
+        yield
+    except ThecaflowError as failed:
+        logger.warning("%s: %s", what, failed)
 
 
 @asynccontextmanager
