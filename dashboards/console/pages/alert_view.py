@@ -48,6 +48,8 @@ class AlertView:
     evidence: list[Said]
     text: CauseText | None
     channels_url: str
+    version: int
+    """Of the snapshot before anything was asked: what changed meanwhile is newer."""
 
     @property
     def title(self) -> str:
@@ -91,6 +93,7 @@ async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertVie
         evidence=in_words(why, now_us),
         text=_TEXT_OF.get(cause),
         channels_url=_channels_url(known, why, now_us),
+        version=snapshot.version,
     )
 
 

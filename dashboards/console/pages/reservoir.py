@@ -130,22 +130,23 @@ def fan_plot(
     past = [(at, level) for at, level in levels if fan.at_us - shown_us < at < fan.at_us]
     x = [at for at, _ in past] + ends
     nothing: list[float | None] = [None] * len(past)
-    expected = [fan.at(at) for at in ends]
+    expected = [fan.at(at) for at in ends if at <= fan.p95_us or at == fan.at_us]
+    beyond: list[float | None] = [None] * (len(ends) - len(expected))
     device = [fan.device_at(at) for at in ends]
     series = [
         {
             "label": "earliest (5 %)",
-            "y": nothing + [e.lo_ml if e.hi_ml else None for e in expected],
+            "y": nothing + [e.lo_ml for e in expected] + beyond,
             "look": "edge",
         },
         {
             "label": "latest (95 %)",
-            "y": nothing + [e.hi_ml or None for e in expected],
+            "y": nothing + [e.hi_ml for e in expected] + beyond,
             "look": "edge",
         },
         {
             "label": "our estimate",
-            "y": nothing + [e.p50_ml if e.hi_ml else None for e in expected],
+            "y": nothing + [e.p50_ml for e in expected] + beyond,
             "look": "first",
         },
         {"label": "the pump's own arithmetic", "y": nothing + device, "look": "second"},

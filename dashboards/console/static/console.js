@@ -33,6 +33,19 @@
     addEventListener("pagehide", () => stream.close());
   }
 
+  // An answer to a request from before the last change may arrive after it: then the part is asked for again. A few times
+  // only: behind one address there may be two consoles, whose versions differ.
+  const CATCH_UPS = 5;
+  let caughtUp = { version: 0, times: 0 };
+  function catchUp(part) {
+    const newest = Number(document.body.dataset.version);
+    const parts = [part, ...part.querySelectorAll("[data-rendered]")];
+    if (caughtUp.version !== newest) caughtUp = { version: newest, times: 0 };
+    if (!parts.some((each) => Number(each.dataset.rendered) < newest)) return;
+    caughtUp.times += 1;
+    if (caughtUp.times <= CATCH_UPS) tell();
+  }
+
   // Those who listen hear a change of the summary, not the whole list again.
   function announce() {
     const region = document.querySelector("[data-summary]");
@@ -159,5 +172,5 @@
     drawAll(document);
     for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
   });
-  document.addEventListener("htmx:load", (event) => { drawAll(event.target); announce(); });
+  document.addEventListener("htmx:load", (event) => { drawAll(event.target); announce(); catchUp(event.target); });
 })();
