@@ -18,7 +18,7 @@ from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow
-from dashboards.console.visible import newest
+from dashboards.console.visible import MAX_ID, newest
 from ingest.problems import Problem
 from storage import history
 from storage.history import AlertLine, PastEvent
@@ -70,13 +70,15 @@ class AlertView:
 async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertView:
     """Return an alert that this viewer sees; for any other raises Problem 404, whether or not it exists."""
     snapshot = newest(console)
+    if not (len(alert_id) <= MAX_ID and alert_id.isascii() and alert_id.isprintable()):
+        raise _none()
     known = snapshot.alerts_by_id.get(alert_id)
     no_lines: list[AlertLine] = []
     lines, complete = await ask_or(console, lambda db: history.alert_lines(db, alert_id), no_lines)
     if lines:
         known = _of_lines(lines, alert_id, snapshot.site_of(lines[-1].pump), known)
     if known is None or not viewer.sees(known.pump, known.site):
-        raise Problem(HTTPStatus.NOT_FOUND, "alert", "There is no such alert, or not for you.")
+        raise _none()
     pump, cause, since_us = known.pump, known.cause, known.since_us
     now_us = console.now_us()
     no_answers: list[PastEvent] = []
@@ -95,6 +97,10 @@ async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertVie
         channels_url=_channels_url(known, why, now_us),
         version=snapshot.version,
     )
+
+
+def _none() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "alert", "There is no such alert, or not for you.")
 
 
 def _of_lines(lines: list[AlertLine], alert_id: str, site: str | None, known: AlertNow | None) -> AlertNow:

@@ -35,7 +35,8 @@ class Asked:
     @classmethod
     def of(cls, query: Any) -> Asked:
         """Read a query string; what makes no sense is left out."""
-        typed = {name: query.get(name, "").strip()[:200] for name in _FIELDS}
+        asked = {name: query.get(name, "").strip()[:200] for name in _FIELDS}
+        typed = {name: text if text.isprintable() else "" for name, text in asked.items()}
         to_us = _day(typed["to"])
         search = AlertSearch(
             pump_part=typed["pump"] or None,
@@ -68,6 +69,7 @@ def _after(text: str) -> tuple[int, str] | None:
         since.isascii()
         and since.isdigit()
         and len(since) <= 17
+        and alert_id.isascii()
         and alert_id.isalnum()
         and len(alert_id) <= 64
     ):

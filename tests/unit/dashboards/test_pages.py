@@ -19,11 +19,13 @@ from contract.errors import UnreachableError
 from dashboards.console.pages import routes
 from dashboards.console.pages.fleet import AT_FIRST
 from dashboards.console.pages.login import local
+from dashboards.console.pages.past import Asked
 from dashboards.console.pages.words import DAY_US, HOUR_US, MINUTE_US
 from dashboards.console.parts import Console, ConsoleSettings
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow, PumpNow, Snapshot
 from ingest.problems import Problem
+from storage.history import AlertSearch
 
 NOW_US = 1_780_000_000_000_000
 ALL = Viewer(token_id="t", label="ward b", role="operator", secret="thecaflow_secret")
@@ -359,3 +361,17 @@ def test_no_template_needs_inline_scripts_or_styles():
             template
         )
         assert not re.search(r"(src|href)=\"https?:", text), template
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [{"pump": "a\0b"}, {"from": "2026-13-45"}, {"after": "1.é"}, {"after": "9" * 18 + ".a"}, {"state": "x"}],
+)
+def test_what_nobody_can_search_for_is_left_out(typed: dict[str, str]):
+    """A NUL that no database takes, a day that does not exist, another page's mark: a search for everything."""
+    assert Asked.of(typed).search == AlertSearch()
+
+
+def test_an_id_that_no_alert_has_is_not_asked_for(client: TestClient[Litestar]):
+    """404 even where the database would refuse the question."""
+    assert client.get("/alerts/%00").status_code == 404
