@@ -9,8 +9,8 @@ from html import escape
 from typing import Final
 
 WIDTH: Final = 860
-HEIGHT: Final = 260
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 34
+HEIGHT: Final = 276
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 28, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def line_chart(title: str, axis: Axis, curves: Sequence[Curve], shaded_until_s: 
             parts.append(
                 f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{at_s:g} s</text>'
             )
-    parts.append(f'<text class="tick" x="4" y="{TOP + 4}">{escape(axis.unit)}</text>')
+    parts.append(f'<text class="tick" x="{LEFT - 6}" y="12" text-anchor="end">{escape(axis.unit)}</text>')
     parts += [_path(curve, scale) for curve in curves]
     parts.append("</svg>")
     return "".join(parts)

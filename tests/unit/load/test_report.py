@@ -15,7 +15,7 @@ from contract.errors import UnusableInputError
 from tests.unit.load.runs import PLAN, filled, made
 from thecaflow.cli import run
 from thecaflow.load import report
-from thecaflow.load.charts import Axis, Curve, line_chart
+from thecaflow.load.charts import HEIGHT, Axis, Curve, line_chart
 from thecaflow.load.compare import rows
 from thecaflow.load.html import comparison_page, page
 from thecaflow.load.ledger import Interval
@@ -177,4 +177,4 @@ def test_a_chart_of_anything_is_a_chart(levels: list[float], *, log: bool):
     """Empty, flat, wide: coordinates are finite and inside."""
     svg = line_chart("x", Axis("", log=log), [Curve("a", "c1", list(enumerate(levels)))])
     for y in re.findall(r' y1="([^"]+)"', svg):
-        assert 0 <= float(y) <= 260
+        assert 0 <= float(y) <= HEIGHT
