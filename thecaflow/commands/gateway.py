@@ -82,4 +82,6 @@ def log_to_stderr() -> None:
     for ours in ("ingest", "storage", "thecaflow"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second while the broker is away
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # a stack trace a second while the database is away
+    logging.getLogger("asyncpg").setLevel(
+        logging.CRITICAL
+    )  # a stack trace a second while the database is away
