@@ -8,32 +8,49 @@ from dashboards.prometheus import thresholds
 Rule: TypeAlias = dict[str, Any]
 
 BY_ALERT: Final = "by (pump, site, cause, priority)"
-ANY_CONSOLE: Final = 'max(up{job="console"}) > 0'
+AGE: Final = "thecaflow_console_snapshot_age_seconds"
+OUTDATED: Final = "on (job, instance) thecaflow:console_outdated"
+ANY_CONSOLE: Final = f'up{{job="console"}} == 1 unless {OUTDATED}'
 WHERE: Final = "{{ with $labels.site }}{{ . }}, {{ end }}pump {{ $labels.pump }}"
 CONSOLE: Final = "/pumps/{{ $labels.pump }}"
 OVERVIEW: Final = "dashboards/runbooks/pumps.md"
 
 
 def _held(record: str, fresh: str) -> Rule:
-    """Record `fresh`, or, while no console can be scraped, what was recorded before: silence is no all-clear.
+    """Record `fresh`, or, while no console that is to be believed can be scraped, what was recorded before.
+
+    Silence is no all-clear.
 
     Staleness marks and `up` are written with the same scrape, so there is no moment at which neither branch holds.
     """
     return {"record": record, "expr": f"{fresh}\nor ({record} unless on () ({ANY_CONSOLE}))\n"}
 
 
+def _outdated() -> Rule:
+    """Record the consoles that lost the database while another one had it: what they say ended there is not the present.
+
+    One that was outdated stays so until it has read the database again, also when the other one goes away.
+    """
+    old = f"{AGE} > {thresholds.SNAPSHOT_OLD_S}"
+    another = f"min({AGE}) <= {thresholds.SNAPSHOT_OLD_S}"
+    return {
+        "record": "thecaflow:console_outdated",
+        "expr": f"({old} and on () {another})\nor ({old} and {OUTDATED})\n",
+    }
+
+
 def recordings() -> list[Rule]:
     """What the alerts are made of; the same alert from two consoles is one."""
-    silent = f'max by (site) (thecaflow_site_silent_pumps{{site!=""}}) >= {thresholds.SITE_SILENT_PUMPS}'
-    share = (
-        'max by (site) (thecaflow_site_silent_pumps{site!=""}) / max by (site) (thecaflow_site_pumps)'
-        f" >= {thresholds.SITE_SILENT_SHARE}"
-    )
+    silent_pumps = f'max by (site) (thecaflow_site_silent_pumps{{site!=""}} unless {OUTDATED})'
+    pumps = f"max by (site) (thecaflow_site_pumps unless {OUTDATED})"
+    silent = f"{silent_pumps} >= {thresholds.SITE_SILENT_PUMPS}"
+    share = f"{silent_pumps} / {pumps} >= {thresholds.SITE_SILENT_SHARE}"
     harm = "thecaflow_alert_harm_seconds + timestamp(thecaflow_alert_harm_seconds)"
     return [
-        _held("thecaflow:alert_open", f"max {BY_ALERT} (thecaflow_alert_active)"),
-        _held("thecaflow:alert_handled", f"max {BY_ALERT} (thecaflow_alert_handled)"),
-        _held("thecaflow:alert_harm_at", f"min {BY_ALERT} ({harm})"),
+        _outdated(),
+        _held("thecaflow:alert_open", f"max {BY_ALERT} (thecaflow_alert_active unless {OUTDATED})"),
+        _held("thecaflow:alert_handled", f"max {BY_ALERT} (thecaflow_alert_handled unless {OUTDATED})"),
+        _held("thecaflow:alert_harm_at", f"min {BY_ALERT} ({harm} unless {OUTDATED})"),
         _held("thecaflow:site_silent", f"({silent} and {share})"),
         {
             # Seconds, negative once past; +Inf where no harm is predicted. `and` and `or` match on all labels but the name.
