@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from contract.errors import UnreachableError
 from storage.queries import named
+from storage.restoring import refuse_restoring
 
 HANDLED: Final = frozenset({"acknowledged", "shelved"})
 
@@ -103,9 +105,15 @@ async def watermark(connection: Any, topic: str) -> Watermark:
 
 
 async def fleet(connection: Any, topic: str) -> Fleet:
-    """Return every pump and every open alert, of one moment."""
+    """Return every pump and every open alert, of one moment.
+
+    Raises UnreachableError while a database is being restored: tables without their rows look as if every alert had ended.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await refuse_restoring(connection)
         mark = await watermark(connection, topic)
+        if mark.run_id is None:
+            raise UnreachableError("the database has no current run: it is not restored, or not whole")
         pumps = await connection.fetch(named("console_pumps"), topic)
         alerts = await connection.fetch(named("console_alerts"))
     return Fleet(

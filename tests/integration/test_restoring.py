@@ -3,7 +3,8 @@
 import pytest
 
 from contract.errors import UnreachableError
-from storage.pool import connect
+from storage import console
+from storage.pool import connect, single
 from storage.store import DatabaseStore
 from storage.types import Changes, EventRow
 from tests.native import NativeStack
@@ -32,6 +33,21 @@ async def test_a_restore_is_waited_for_and_its_connections_are_not_used_afterwar
         assert await store.next_offset(0) == 1
     finally:
         await database.close()
+
+
+async def test_no_alert_ends_by_a_restore(settings: Settings, stack: NativeStack):
+    """Tables whose rows are not back yet are no fleet in which nothing is open; nor are those without a current run."""
+    await make_tables(settings)
+    name = settings.database.rpartition("/")[2]
+    async with single(settings) as connection:
+        assert (await console.fleet(connection, settings.events_topic)).alerts == ()
+        stack.sql("SELECT timescaledb_pre_restore()", name)
+        with pytest.raises(UnreachableError, match="is being restored"):
+            await console.fleet(connection, settings.events_topic)
+        stack.sql("SELECT timescaledb_post_restore()", name)
+        await connection.execute("DELETE FROM run")
+        with pytest.raises(UnreachableError, match="no current run"):
+            await console.fleet(connection, settings.events_topic)
 
 
 def _event() -> EventRow:
