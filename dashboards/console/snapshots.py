@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -23,6 +23,8 @@ READ_EVERY_S: Final = 1.0
 """How often it reads at most, however much is committed."""
 READ_ANYWAY_S: Final = 15.0
 """How often it reads at least: some things change without a commit of a worker."""
+FIGURES_EVERY_S: Final = 15.0
+"""How often it asks what the store says of itself, which costs a look at each of its files."""
 
 
 class FleetSource(Protocol):
@@ -81,8 +83,10 @@ class Snapshots:
         self._watermark: Watermark | None = None
         self._read_at = self._read_all_at = float("-inf")
         self._arrived = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self._up = False
+        self._said: dict[str, str] = {}
+        self._figures: Figures | None = None
         self._confirmed_us = 0
 
     @property
@@ -109,68 +113,84 @@ class Snapshots:
     async def start(self) -> None:
         """Begin to look; the first snapshot is there on return if the database answers."""
         await self.look()
-        self._running = asyncio.create_task(self._repeat())
+        self._running = [
+            asyncio.create_task(_repeat(self.look, LOOK_EVERY_S)),
+            asyncio.create_task(_repeat(self.read_figures, FIGURES_EVERY_S)),
+        ]
 
     async def stop(self) -> None:
         """End that."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
 
     async def look(self) -> None:
         """Read what is due; whatever goes wrong is said once, and the next look tries again."""
         try:
             await self._read_what_is_due()
-        except ThecaflowError as away:
-            self._down(str(away))
-        except Exception as surprise:
-            logger.debug("snapshot", exc_info=surprise)
-            self._down(f"{type(surprise).__name__}: {surprise}")
+        except Exception as away:  # noqa: BLE001 - whatever it is, the snapshot in hand stays
+            self._up = False
+            self._read_at = self._read_all_at = float("-inf")  # once it answers, read all at once
+            self._say("the last snapshot stays", away)
         else:
             self._up = True
+            self._said.pop("the last snapshot stays", None)
 
-    def _down(self, why: str) -> None:
-        if self._up or self._read_at == float("-inf"):
-            logger.warning("console: the last snapshot stays: %s", why)
-        self._up = False
-        self._read_at, self._read_all_at = 0.0, float("-inf")  # once it answers, read all at once
+    async def read_figures(self) -> None:
+        """Read the store's figures, apart from the fleet: no page may wait for them, or be missing because they fail."""
+        try:
+            figures = await self._source.figures()
+        except Exception as away:  # noqa: BLE001 - whatever it is, the figures in hand stay
+            self._say("the store's last figures stay", away)
+            return
+        self._said.pop("the store's last figures stay", None)
+        self._figures = figures
+        if self._current is not None:
+            self._current = replace(self._current, figures=figures)
 
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await self.look()
+    def _say(self, what: str, why: Exception) -> None:
+        reason = str(why) if isinstance(why, ThecaflowError) else f"{type(why).__name__}: {why}"
+        if self._said.get(what) != reason:  # once, not four times a second
+            logger.warning("console: %s: %s", what, reason)
+        self._said[what] = reason
 
     async def _read_what_is_due(self) -> None:
         now = self._clock()
         if now - self._read_all_at >= READ_ANYWAY_S:
-            figures = await self._source.figures()
-            self._take(await self._source.fleet(), figures)
+            self._take(await self._source.fleet(), all_of_it=True)
             self._read_at = self._read_all_at = now
         elif now - self._read_at < READ_EVERY_S:
             pass
         elif await self._source.watermark() != self._watermark:
-            self._take(await self._source.fleet(), None)
+            self._take(await self._source.fleet())
             self._read_at = now
         else:
             self._confirmed_us = self._now_us()
 
-    def _take(self, fleet: Fleet, figures: Figures | None) -> None:
+    def _take(self, fleet: Fleet, *, all_of_it: bool = False) -> None:
         self._watermark = fleet.watermark
         now_us = self._confirmed_us = self._now_us()
         before = self._current
         fresh = Snapshot(
-            version=now_us, at_us=now_us, pumps=fleet.pumps, alerts=fleet.alerts, figures=figures
+            version=now_us, at_us=now_us, pumps=fleet.pumps, alerts=fleet.alerts, figures=self._figures
         )
         if before is None:
             self._publish(fresh)
             return
         moved = before.alerts != fresh.alerts or before.pumps != fresh.pumps
-        if figures is not None:
+        if all_of_it:
             moved = moved or before.newest_received_us != fresh.newest_received_us
         version = max(now_us, before.version + 1) if moved else before.version
-        self._publish(replace(fresh, version=version, figures=figures or before.figures))
+        self._publish(replace(fresh, version=version))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._current = snapshot
         self._arrived.set()
         self._arrived = asyncio.Event()
+
+
+async def _repeat(do: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        await do()
+        await asyncio.sleep(every_s)

@@ -56,13 +56,13 @@ def alert(alert_id: str, **changes: Any) -> AlertNow:
 
 
 class MemoryFleet:
-    """A FleetSource; `away` makes every question fail."""
+    """A FleetSource; `away` makes every question fail, for the reason that it says."""
 
     def __init__(self, pumps: Sequence[PumpNow] = (), alerts: Sequence[AlertNow] = ()) -> None:
         self.pumps = {one.pump: one for one in pumps}
         self.alerts = tuple(alerts)
         self.offsets = 0
-        self.away = False
+        self.away: bool | str = False
         self.read = 0
 
     def commit(self, alerts: Sequence[AlertNow]) -> None:
@@ -85,7 +85,7 @@ class MemoryFleet:
 
     def _check(self) -> None:
         if self.away:
-            raise UnreachableError("the database is away")
+            raise UnreachableError(self.away if isinstance(self.away, str) else "the database is away")
 
 
 class MemoryAnswers:
@@ -192,6 +192,7 @@ async def console(
     double = Double(url, answers)
     if with_snapshot:
         await double.snapshots.look()
+        await double.snapshots.read_figures()
 
     async def nothing() -> None:
         pass

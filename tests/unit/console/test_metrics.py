@@ -104,6 +104,7 @@ async def test_the_console_says_how_old_its_word_is():
     fleet = MemoryFleet([pump("p1")], [alert("a")])
     snapshots = Snapshots(fleet, lambda: taken_us[0], clock=lambda: clock[0])
     await snapshots.look()
+    await snapshots.read_figures()
     assert scraped(snapshots)["thecaflow_console_database_up"] == {(): 1.0}
     fleet.away = True
     taken_us[0], clock[0] = NOW_US, 2.0

@@ -7,7 +7,9 @@ import logging
 
 import pytest
 
+from contract.errors import UnreachableError
 from dashboards.console.snapshots import READ_ANYWAY_S, Snapshots
+from storage.console import Figures
 from tests.unit.console.console_double import NOW_US, MemoryFleet, alert, pump
 
 
@@ -78,6 +80,57 @@ async def test_the_last_snapshot_stays_while_the_database_is_away(caplog: pytest
     assert await watched.look_after(0.25) > version
     assert watched.snapshots.database_up
     assert watched.snapshots.current.alerts == ()
+
+
+class WithoutFigures(MemoryFleet):
+    """A fleet whose store takes too long to count."""
+
+    async def figures(self) -> Figures:
+        raise UnreachableError("the database did not answer in 5 s")
+
+
+async def test_no_page_is_missed_because_the_store_cannot_be_counted(caplog: pytest.LogCaptureFixture):
+    """Alerts come and go as ever; why there are no figures is said once."""
+    fleet = WithoutFigures([], [alert("a1")])
+    snapshots = Snapshots(fleet, lambda: NOW_US)
+    with caplog.at_level(logging.WARNING):
+        await snapshots.start()
+        assert snapshots.current is not None
+        fleet.commit([alert("a2")])
+        await snapshots.changed(snapshots.current.version)
+        await snapshots.read_figures()
+        await snapshots.stop()
+    assert [one.alert_id for one in snapshots.current.alerts] == ["a2"]
+    assert snapshots.database_up
+    assert [record.getMessage() for record in caplog.records] == [
+        "console: the store's last figures stay: the database did not answer in 5 s"
+    ]
+
+
+async def test_figures_outlive_the_store_and_the_next_snapshot():
+    """What was counted last stays while it cannot be counted, whatever is read meanwhile."""
+    watched = Watched()
+    await watched.look_after(0)
+    await watched.snapshots.read_figures()
+    watched.fleet.away = True
+    await watched.snapshots.read_figures()
+    watched.fleet.away = False
+    watched.fleet.commit([])
+    await watched.look_after(1)
+    assert watched.snapshots.current.figures.database_bytes == 1000
+
+
+async def test_another_reason_why_nothing_is_read_is_said_too(caplog: pytest.LogCaptureFixture):
+    """Who looks into the log at night sees what is wrong now, not only what was wrong first."""
+    watched = Watched()
+    with caplog.at_level(logging.WARNING):
+        for reason in ("it is away", "it is away", "the schema is older"):
+            watched.fleet.away = reason
+            await watched.snapshots.look()
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "it is away",
+        "the schema is older",
+    ]
 
 
 async def test_whoever_waits_for_a_change_gets_it():
