@@ -39,6 +39,8 @@ STOP_S: Final = 5
 KEEP_ALIVE_S: Final = 65
 """Longer than the usual 60 s of proxies and clients, so that it is they who close an idle connection."""
 MAX_CONNECTIONS: Final = 2048
+WATCHING_CONNECTIONS: Final = 3
+"""The fleet, the figures and the tokens: each asks one question at a time."""
 GIGABYTE: Final = 10**9
 
 
@@ -72,11 +74,12 @@ class _Server(uvicorn.Server):
 class _Process:
     def __init__(self, settings: Settings, options: ConsoleOptions) -> None:
         self._options = options
-        self._database = Asking(settings)
-        self._snapshots = Snapshots(DatabaseFleet(self._database, settings.events_topic), now_us)
-        self._tokens = TokenList(lambda: self._database.ask(load_all), refresh_every_s=options.tokens_every_s)
+        self._database = Asking(settings)  # for what people ask; pages must not wait behind that
+        self._watching = Asking(settings, connections=WATCHING_CONNECTIONS)
+        self._snapshots = Snapshots(DatabaseFleet(self._watching, settings.events_topic), now_us)
+        self._tokens = TokenList(lambda: self._watching.ask(load_all), refresh_every_s=options.tokens_every_s)
         self._sessions = TokenSessions(self._tokens, self._database, now_us)
-        self._client = httpx.AsyncClient()
+        self._client = httpx.AsyncClient(trust_env=False)
         self._streams = Streams(self._snapshots)
         limit_bytes = round(settings.database_limit_gb * GIGABYTE)
         metrics = ConsoleMetrics(SnapshotCollector(self._snapshots, now_us, limit_bytes))
@@ -140,6 +143,7 @@ class _Process:
         await self._tokens.stop()
         await self._client.aclose()
         await self._database.close()
+        await self._watching.close()
         logger.info("console: ended")
 
 

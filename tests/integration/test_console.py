@@ -13,6 +13,8 @@ from aiokafka.structs import ConsumerRecord
 
 from contract.codec import decode_msgpack
 from contract.events import AlertAck
+from dashboards.console.database import CONNECTIONS
+from storage.pool import single
 from tests.consoles import ConsoleProcess, Log, add_token, console_process, register
 from tests.integration.test_gateway import gateway_process, read_log
 from tests.native import NativeStack
@@ -175,6 +177,25 @@ async def test_a_page_ends_with_its_alert(ready: Settings, tmp_path: Path):
         await until(gone, seconds=2)
 
 
+async def test_no_page_waits_for_what_people_ask(ready: Settings, tmp_path: Path):
+    """More questions than there are connections wait in the database; an alert is paged as quickly as ever."""
+    log = Log(ready)
+    secret = await add_token(ready, "viewer")
+    with console_process(ready, tmp_path) as console:
+        await until(console.ready)
+        async with single(ready) as connection, connection.transaction():
+            await connection.execute("LOCK TABLE login_link IN ACCESS EXCLUSIVE MODE")
+            asked = [
+                asyncio.create_task(console.ask(secret, "/v1/login-links", any=""))
+                for _ in range(2 * CONNECTIONS)
+            ]
+            await asyncio.sleep(0.5)
+            await log.commit([alert("p1", T0_US)])
+            await until(lambda: has_page(console, "p1"), seconds=2)
+            assert not any(task.done() for task in asked)
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} <= {201, 503}
+
+
 async def test_a_console_that_never_saw_the_database_claims_nothing(
     ready: Settings, stack: NativeStack, tmp_path: Path
 ):
@@ -197,15 +218,22 @@ async def test_a_console_that_never_saw_the_database_claims_nothing(
         await asyncio.to_thread(stack.start, "pg")
 
 
-async def test_only_an_operators_answer_reaches_the_log(ready: Settings, tmp_path: Path):
-    """Signed with the token's label; a viewer's and a relay's are refused, and another site's alert is not there."""
+async def test_only_an_operators_answer_reaches_the_log(
+    ready: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Signed with the token's label; a viewer's and a relay's are refused, and another site's alert is not there.
+
+    The machine's proxy, for going out to the internet, is not shown the operator's token.
+    """
     log = Log(ready)
     await log.commit([alert("p1", T0_US), alert("p2", T0_US, alert_id="a2")])
     viewer, operator = await add_token(ready, "viewer"), await add_token(ready, "operator")
     abroad, relay = await add_token(ready, "operator", "ward-b"), await add_token(ready, "sender")
     with gateway_process(ready, tmp_path, "--tick", "0") as gateway:
         await gateway.ready()
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         with console_process(ready.with_changes(gateway_url=gateway.url), tmp_path) as console:
+            monkeypatch.delenv("HTTP_PROXY")
             await until(console.ready)
             path = "/v1/alerts/a1/ack"
             for token, status in ((viewer, 403), (relay, 403), (abroad, 404), ("nobody", 401)):
