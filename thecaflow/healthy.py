@@ -15,6 +15,8 @@ from thecaflow.settings import Settings
 
 TIMEOUT_S: Final = 4.0
 PAGES: Final = ("healthz", "readyz")
+_direct: Final = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+"""Past any proxy: an engine may give its containers one for the way out."""
 
 
 def report(settings: Settings, page: str) -> tuple[bool, str]:
@@ -22,7 +24,7 @@ def report(settings: Settings, page: str) -> tuple[bool, str]:
     heard = []
     for port in (settings.gateway_port, settings.worker_port, settings.console_port, settings.pager_port):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=TIMEOUT_S) as answer:
+            with _direct(f"http://127.0.0.1:{port}/{page}", timeout=TIMEOUT_S) as answer:
                 return True, f"port {port}: {answer.status}"
         except urllib.error.HTTPError as refused:
             heard.append(f"port {port}: {refused.code} {refused.read(400).decode(errors='replace').strip()}")

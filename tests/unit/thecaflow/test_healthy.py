@@ -48,6 +48,13 @@ def test_health_is_the_answer_of_the_one_server_there_is(worker: int, capsys: py
     ]
 
 
+def test_a_proxy_for_the_way_out_is_not_asked(worker: int, monkeypatch: pytest.MonkeyPatch):
+    """An engine gives its containers such a one by the environment; 127.0.0.1 means another machine there."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert main([]) == 0
+
+
 def test_silence_is_unhealthy(alone: None, capsys: pytest.CaptureFixture[str]):
     """A process that listens nowhere fails the check."""
     assert main(["healthz"]) == 1
