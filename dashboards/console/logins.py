@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -37,31 +38,31 @@ _HELD: Final = "held"
 
 
 class Throttle:
-    """How many failed logins one address may have: ten a minute; the oldest addresses are forgotten first."""
+    """How many failed logins of one address are answered one by one: ten a minute; the oldest addresses are forgotten first.
+
+    It never keeps a right token out. Nobody guesses 256 bits, while behind a proxy all may have one address, and whoever is
+    called at night must get in beside somebody who tries.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address -> (failures, first at)
 
-    def admit(self, address: str) -> None:
-        """Raise Problem 429 where an address has failed too often."""
-        failures, since = self._failures.get(address, (0, 0.0))
-        left_s = since + TRIES_WITHIN_S - self._clock()
-        if failures >= TRIES and left_s > 0:
+    def failed(self, address: str) -> None:
+        """Count one more; raises Problem 429 from the eleventh on."""
+        now = self._clock()
+        failures, since = self._failures.pop(address, (0, now))
+        failures, since = (failures + 1, since) if now - since < TRIES_WITHIN_S else (1, now)
+        self._failures[address] = failures, since
+        while len(self._failures) > MAX_CLIENTS:
+            self._failures.popitem(last=False)
+        if failures > TRIES:
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "logins",
-                "Too many failed logins; wait a minute.",
-                retry_after_s=left_s,
+                "Too many failed logins; wait a minute, or log in with a token that holds.",
+                retry_after_s=since + TRIES_WITHIN_S - now,
             )
-
-    def failed(self, address: str) -> None:
-        """Count one more."""
-        now = self._clock()
-        failures, since = self._failures.pop(address, (0, now))
-        self._failures[address] = (failures + 1, since) if now - since < TRIES_WITHIN_S else (1, now)
-        while len(self._failures) > MAX_CLIENTS:
-            self._failures.popitem(last=False)
 
 
 class TokenSessions:
@@ -74,6 +75,7 @@ class TokenSessions:
         self._database = database
         self._now_us = now_us
         self._throttle = throttle or Throttle()
+        self._taking = asyncio.Lock()  # anybody may try codes: they take one of the connections, not all
 
     async def viewer(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Viewer | None:
         """Return who asks; a header that is there counts alone. Raises Problem 401, 403 (for a header) or 503."""
@@ -94,7 +96,6 @@ class TokenSessions:
     async def log_in(self, request: Request[Any, Any, Any], secret: str) -> Viewer:
         """Begin a session by a token; raises Problem 401, 403, 429 or 503."""
         address = _address(request)
-        self._throttle.admit(address)
         secret = secret.strip()
         try:
             viewer = _viewer(await self._tokens.holder(f"Bearer {secret}"), secret)
@@ -110,11 +111,11 @@ class TokenSessions:
     async def log_in_once(self, request: Request[Any, Any, Any], code: str) -> Viewer:
         """Begin a session by a link's code; raises Problem as `log_in` does."""
         address = _address(request)
-        self._throttle.admit(address)
         try:
-            sealed = await self._database.ask(
-                lambda connection: login_links.take(connection, _hash(code), self._now_us())
-            )
+            async with self._taking:
+                sealed = await self._database.ask(
+                    lambda connection: login_links.take(connection, _hash(code), self._now_us())
+                )
             secret = None if sealed is None else _unsealed(sealed, code)
         except ThecaflowError:
             raise unavailable("links", "Login links can't be checked now; try again.", 2.0) from None
