@@ -1,6 +1,7 @@
 """Rules, routes and runbooks of alerts: they are what the catalogues say, the tools accept them, and nothing is left out."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -177,6 +178,42 @@ def test_every_alert_reaches_whom_it_should(tools: None, labels: str, receiver: 
         f"--verify.receivers={receiver}",
         *words,
     )
+
+
+def _title(tmp_path: Path, *alerts: tuple[str, str], priority: str | None = "medium") -> str:
+    """Render the line of a lock screen for alerts given by status and summary."""
+    labels = {"site": "north"} | ({} if priority is None else {"priority": priority})
+    data = {
+        "receiver": "pages",
+        "status": "firing" if any(status == "firing" for status, _ in alerts) else "resolved",
+        "alerts": [
+            {"status": status, "labels": labels, "annotations": {"summary": summary}}
+            for status, summary in alerts
+        ],
+        "groupLabels": labels,
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "",
+    }
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return _dev_stack(
+        "amtool",
+        "template",
+        "render",
+        f"--template.glob={ALERTMANAGER}/templates/*.tmpl",
+        f"--template.data={path}",
+        '--template.text={{ template "thecaflow.title" . }}',
+    )
+
+
+def test_a_lock_screen_says_what_is_open_now(tools: None, tmp_path: Path):
+    """Counts leave out what has ended; and what goes on at another priority is never said to be over, just beside its page."""
+    leak, stall = ("firing", "pump-7: a leak"), ("resolved", "pump-8: a stall")
+    assert _title(tmp_path, stall, leak, priority="high") == "HIGH: pump-7: a leak"
+    assert _title(tmp_path, leak, leak, stall) == "MEDIUM: 2 alerts: pump-7: a leak, ..."
+    assert _title(tmp_path, stall) == "No longer MEDIUM: pump-8: a stall"
+    assert _title(tmp_path, ("resolved", "No worker runs"), priority=None) == "Over: No worker runs"
 
 
 def test_no_alert_falls_through_to_the_last_route(tools: None):
