@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from contract.errors import InvalidTimeError
@@ -42,14 +43,14 @@ from storage.history import AlertSearch
 MAX_LIMIT: Final = 1000
 _NAME: Final = r"^[A-Za-z0-9._:-]{1,64}$"
 
-Name: TypeAlias = Annotated[str | None, Parameter(pattern=_NAME, description="Exactly this pump.")]
+Name: TypeAlias = Annotated[str | None, QueryParameter(pattern=_NAME, description="Exactly this pump.")]
 Site: TypeAlias = Annotated[
-    str | None, Parameter(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", description="Exactly this site.")
+    str | None, QueryParameter(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", description="Exactly this site.")
 ]
-Limit: TypeAlias = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="How many at most.")]
+Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many at most.")]
 StateAsked: TypeAlias = Annotated[
     State | None,
-    Parameter(query="state", description="`cleared`: from the history. Default: all that are open."),
+    QueryParameter(name="state", description="`cleared`: from the history. Default: all that are open."),
 ]
 
 
@@ -66,9 +67,9 @@ def handlers(console: Console, streams: Streams, sessions: TokenSessions) -> lis
 def _pump_routes(console: Console) -> list[Any]:
     @get("/v1/pumps", summary="Pumps by name", security=SECURITY, responses=problems(*READING))
     async def list_pumps(
-        viewer: Viewer,
+        viewer: NamedDependency[Viewer],
         site: Site = None,
-        after: Annotated[str | None, Parameter(pattern=_NAME, description="Behind this pump.")] = None,
+        after: Annotated[str | None, QueryParameter(pattern=_NAME, description="Behind this pump.")] = None,
         limit: Limit = MAX_LIMIT,
     ) -> Pumps:
         snapshot = visible.newest(console)
@@ -85,7 +86,7 @@ def _pump_routes(console: Console) -> list[Any]:
         )
 
     @get("/v1/pumps/{pump:str}", summary="One pump", security=SECURITY, responses=problems(*READING, 404))
-    async def get_pump(viewer: Viewer, pump: str) -> PumpWithAlerts:
+    async def get_pump(viewer: NamedDependency[Viewer], pump: FromPath[str]) -> PumpWithAlerts:
         snapshot = visible.newest(console)
         known = visible.pump(snapshot, viewer, pump)
         alerts = [alert_out(alert) for alert in snapshot.alerts_by_pump.get(pump, ())]
@@ -101,12 +102,12 @@ def _pump(snapshot: Snapshot, pump: PumpNow) -> Any:
 def _alert_routes(console: Console) -> list[Any]:
     @get("/v1/alerts", summary="Alerts", security=SECURITY, responses=problems(*READING))
     async def list_alerts(
-        viewer: Viewer,
+        viewer: NamedDependency[Viewer],
         alert_state: StateAsked = None,
-        cause: Cause | None = None,
+        cause: FromQuery[Cause | None] = None,
         site: Site = None,
         pump: Name = None,
-        priority: Priority | None = None,
+        priority: FromQuery[Priority | None] = None,
         limit: Limit = 200,
     ) -> Alerts:
         snapshot = visible.newest(console)
@@ -125,7 +126,7 @@ def _alert_routes(console: Console) -> list[Any]:
         security=SECURITY,
         responses=problems(*READING, 404),
     )
-    async def get_alert(viewer: Viewer, alert_id: str) -> AlertWithLines:
+    async def get_alert(viewer: NamedDependency[Viewer], alert_id: FromPath[str]) -> AlertWithLines:
         lines = await visible.lines(console, viewer, alert_id)
         site = visible.newest(console).site_of(lines[-1].pump)
         return AlertWithLines(
@@ -151,7 +152,9 @@ def _answer_routes(console: Console) -> list[Any]:
         security=SECURITY,
         responses=refusals,
     )
-    async def acknowledge_alert(viewer: Viewer, alert_id: str, data: Acknowledge) -> Sent:
+    async def acknowledge_alert(
+        viewer: NamedDependency[Viewer], alert_id: FromPath[str], data: JSONBody[Acknowledge]
+    ) -> Sent:
         alert = await visible.open_alert(console, viewer, alert_id)
         answered = await console.answers.acknowledge(viewer, alert, data.reason)
         return Sent(event_id=answered.event_id, received=answered.received)
@@ -163,7 +166,9 @@ def _answer_routes(console: Console) -> list[Any]:
         security=SECURITY,
         responses=refusals,
     )
-    async def shelve_alert(viewer: Viewer, alert_id: str, data: Shelve) -> Sent:
+    async def shelve_alert(
+        viewer: NamedDependency[Viewer], alert_id: FromPath[str], data: JSONBody[Shelve]
+    ) -> Sent:
         try:
             until_us = parse_rfc3339(data.until)
         except InvalidTimeError as wrong:
@@ -183,7 +188,7 @@ def _session_routes(console: Console, streams: Streams, sessions: TokenSessions)
         security=SECURITY,
         responses=problems(*READING),
     )
-    async def make_login_link(viewer: Viewer) -> LoginLink:
+    async def make_login_link(viewer: NamedDependency[Viewer]) -> LoginLink:
         code, expires_us = await sessions.link(viewer)
         url = f"{console.settings.console_url.rstrip('/')}/login/{code}"
         return LoginLink(url=url, expires=format_us(expires_us))
@@ -195,7 +200,7 @@ def _session_routes(console: Console, streams: Streams, sessions: TokenSessions)
         security=SECURITY,
         responses=problems(*READING),
     )
-    async def stream_changes(request: Request[Any, Any, Any], viewer: Viewer) -> Stream:
+    async def stream_changes(request: Request[Any, Any, Any], viewer: NamedDependency[Viewer]) -> Stream:
         streams.admit()
 
         async def still_allowed() -> bool:
