@@ -51,6 +51,7 @@ def recordings() -> list[Rule]:
         _held("thecaflow:alert_open", f"max {BY_ALERT} (thecaflow_alert_active unless {OUTDATED})"),
         _held("thecaflow:alert_handled", f"max {BY_ALERT} (thecaflow_alert_handled unless {OUTDATED})"),
         _held("thecaflow:alert_harm_at", f"min {BY_ALERT} ({harm} unless {OUTDATED})"),
+        _returned(),
         _held("thecaflow:site_silent", f"({silent} and {share})"),
         {
             # Seconds, negative once past; +Inf where no harm is predicted. `and` and `or` match on all labels but the name.
@@ -58,6 +59,20 @@ def recordings() -> list[Rule]:
             "expr": "((thecaflow:alert_harm_at - time()) and thecaflow:alert_open)\nor thecaflow:alert_open * Inf\n",
         },
     ]
+
+
+def _returned() -> Rule:
+    """Record what is open again without an answer after it had one, until it is answered anew or ends.
+
+    Alertmanager repeats what it has told before only by its clock, in hours below high: a shelf's end must be told.
+    """
+    unanswered = 'thecaflow:alert_open{priority=~"medium|low"} unless on (pump, cause, priority) thecaflow:alert_handled'
+    just_now = f"last_over_time(thecaflow:alert_handled[{thresholds.ANSWER_REMEMBERED}])"
+    before = f"({just_now} or thecaflow:alert_returned)"
+    return {
+        "record": "thecaflow:alert_returned",
+        "expr": f"{unanswered}\n  and on (pump, cause, priority) {before}\n",
+    }
 
 
 def harm_words(text: CauseText) -> str:
@@ -135,6 +150,27 @@ def _not_acknowledged() -> Rule:
     }
 
 
+def _came_back() -> Rule:
+    return {
+        "alert": "PumpAlertReturned",
+        "expr": "thecaflow:alert_returned",
+        "labels": {"kind": "pump"},
+        "annotations": {
+            "summary": f"{WHERE}: no longer put aside, and still open:"
+            ' {{ $labels.cause | reReplaceAll "_" " " }}',
+            "effect": "What somebody put aside for a while is nobody's again.",
+            "first_checks": checks_words(
+                (
+                    "Who put it aside, until when and why: the alert's own page.",
+                    "Its cause, the time until harm and what to look at first stand there, too.",
+                )
+            ),
+            "runbook": f"{OVERVIEW}#pumpalertreturned",
+            "console": CONSOLE,
+        },
+    }
+
+
 def _handled() -> Rule:
     return {
         "alert": "PumpAlertHandled",
@@ -149,4 +185,4 @@ def _handled() -> Rule:
 
 def alerts() -> list[Rule]:
     """One alert a cause in the contract's order, then those about sites and answers."""
-    return [*map(cause_alert, CAUSES.values()), _site_silent(), _not_acknowledged(), _handled()]
+    return [*map(cause_alert, CAUSES.values()), _site_silent(), _not_acknowledged(), _came_back(), _handled()]

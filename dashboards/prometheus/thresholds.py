@@ -7,6 +7,8 @@ PUMP_RULES_EVERY: Final = "2s"
 """As often as the console is scraped: a page is to be at most 20 s behind its fact."""
 ESCALATE_AFTER: Final = "10m"
 """Two repetitions of a page unanswered; signs of withdrawal or overdose begin within hours, after a bolus within an hour."""
+ANSWER_REMEMBERED: Final = "1m"
+"""Thirty evaluations: an answer that ended in any of them is noticed, also if Prometheus was busy."""
 SITE_SILENT_PUMPS: Final = 3
 """Two pumps fall silent together by chance (two phones off overnight); three behind one relay are the relay."""
 SITE_SILENT_SHARE: Final = 0.5

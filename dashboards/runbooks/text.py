@@ -69,6 +69,10 @@ def _several() -> Iterable[str]:
             f"goes to the second on call, every 10 minutes. It ends when somebody acknowledges or shelves the alert, "
             f"or when the alert ends. Waits {thresholds.ESCALATE_AFTER}."
         ),
+        "PumpAlertReturned": (
+            "goes where its alert goes, medium or low, and stands beside it. A shelf has ended and the alert is still open; a high one is "
+            "repeated anyway. It ends when somebody answers the alert anew, or when the alert ends."
+        ),
         "PumpAlertHandled": (
             "goes to nobody. It stands beside an alert that has been acknowledged or shelved, and keeps Alertmanager from repeating it."
         ),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.paging import OPEN_WITHIN_S, Opened, Paging, own_paging, wait_for
+from tests.paging import OPEN_WITHIN_S, Opened, Paging, Webhook, own_paging, wait_for
 
 GROUP_S = 10.0
 """After a change: 2 s scrape, 2 s rules, 5 s group interval, and a second."""
@@ -109,6 +109,41 @@ def test_an_acknowledged_alert_is_not_repeated_and_ends_when_it_is_over(pair: Pa
     (end,) = wait_for(lambda: pair.receiver.taken("pages", since_s=quiet_since, site="ack"), 20.0, "its end")
     assert [alert["status"] for alert in end.alerts] == ["resolved"]
     pair.reload_routes(lambda text: text.replace("repeat_interval: 5s", "repeat_interval: 5m"))
+
+
+def test_what_was_put_aside_is_told_when_it_comes_back(pair: Paging):
+    """A medium alert is repeated by the four hours; the end of its shelf is told within seconds, and its own end, too."""
+    console = pair.consoles[0]
+    stall = Opened("back-1", "back", "motor_stall", "medium")
+    shelved = replace(stall, handled=True)
+    console.alerts.add(stall)
+    wait_for(lambda: pair.receiver.taken("notifications", site="back"), OPEN_WITHIN_S, "the notification")
+    console.alerts.add(shelved)
+    console.alerts.discard(stall)
+    time.sleep(GROUP_S)
+    ended = time.monotonic()
+    console.alerts.add(stall)
+    console.alerts.discard(shelved)
+    (told,) = wait_for(
+        lambda: pair.receiver.taken("notifications", since_s=ended, site="back"), OPEN_WITHIN_S, "its return"
+    )
+    assert {alert["labels"]["alertname"] for alert in told.alerts} == {"MotorStall", "PumpAlertReturned"}
+    over = time.monotonic()
+    console.alerts.discard(stall)
+    wait_for(
+        lambda: (
+            _statuses(pair.receiver.taken("notifications", since_s=over, site="back"))
+            == {("MotorStall", "resolved"), ("PumpAlertReturned", "resolved")}
+        ),
+        OPEN_WITHIN_S,
+        "its end",
+    )
+
+
+def _statuses(webhooks: list[Webhook]) -> set[tuple[str, str]]:
+    return {
+        (alert["labels"]["alertname"], alert["status"]) for webhook in webhooks for alert in webhook.alerts
+    }
 
 
 def test_the_watchdog_is_heard(pair: Paging):

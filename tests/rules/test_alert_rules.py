@@ -154,6 +154,7 @@ def test_alertmanager_accepts_routes_and_examples(tools: None, path: Path):
         (f"{PUMP} priority=low", "tickets"),
         (f"{PUMP} priority=info", "nobody"),
         ("kind=pump alertname=SiteSilent site=north priority=high", "pages"),
+        ("kind=pump alertname=PumpAlertReturned cause=leak pump=pump-7 priority=medium", "notifications"),
         ("kind=handled alertname=PumpAlertHandled cause=leak pump=pump-7 priority=high", "nobody"),
         (
             "kind=escalation severity=escalation alertname=PumpAlertNotAcknowledged priority=high",
