@@ -28,6 +28,8 @@ from storage.types import DEFAULT_TOPIC, Changes, CheckpointRow, EventRow, FactK
 _KINDS: Final[tuple[FactKind, ...]] = ("dose", "forecast", "alert")
 _ANNOUNCED: Final[frozenset[FactKind]] = frozenset({"dose", "alert"})
 """A forecast is only ever read as the newest, and there are as many of them as doses."""
+_IN_SERVICE: Final = frozenset({"pump_registered", "pump_explanted"})
+"""What table `pump` is kept by."""
 _QUARANTINE_COLUMNS: Final = (
     "topic",
     "partition",
@@ -98,10 +100,12 @@ async def write_events(connection: Any, changes: Changes) -> None:
         await pgcopy.copy(connection, "event_ids", ID_COLUMNS, encode_ids(events))
     if changes.received_updates:
         await _receive(connection, changes.received_updates)
-    registered = {event.pump for event in events if event.type == "pump_registered"}
-    if registered or changes.replaced:
-        pumps = registered | {pump for pump, _ in changes.replaced}
+    pumps = {event.pump for event in events if event.type in _IN_SERVICE} | {
+        pump for pump, _ in changes.replaced
+    }
+    if pumps:
         await registrations.refresh(connection, sorted(pumps))
+        await registrations.mark_explanted(connection, sorted(pumps))
 
 
 async def _replace(connection: Any, keys: Sequence[tuple[str, str]]) -> None:

@@ -30,6 +30,8 @@ class PumpNow:
     stability_days: float | None = None
     upload_every_s: float | None = None
     high_risk: bool | None = None
+    explanted: bool = False
+    """Taken out for good; its history stays."""
     received_us: int | None = field(default=None, compare=False)
     """When its last event was received; no change of the pump by itself."""
     forecast_us: int | None = None

@@ -23,6 +23,11 @@ async def refresh(connection: Any, pumps: Sequence[str] | None = None) -> None:
         await connection.execute(named("registrations_write"), *map(list, zip(*rows, strict=True)))
 
 
+async def mark_explanted(connection: Any, pumps: Sequence[str]) -> None:
+    """Write whether these pumps were taken out, as far as they have rows; call it after `refresh`, in its transaction."""
+    await connection.execute(named("registrations_explanted"), pumps)
+
+
 async def site_of(connection: Any, pump: str) -> str | None:
     """Return the site of a pump; None where it is not registered, or states none."""
     site: str | None = await connection.fetchval(named("pump_site"), pump)

@@ -135,7 +135,7 @@ def _one_a_series(alerts: Iterable[AlertNow]) -> Iterable[AlertNow]:
 
 
 def _site_families(snapshot: Snapshot) -> Iterator[Metric]:
-    pumps = Tally(pump.site or "" for pump in snapshot.pumps.values())
+    pumps = Tally(pump.site or "" for pump in snapshot.pumps.values() if not pump.explanted)
     silent_pumps = {
         (alert.site or "", alert.pump)
         for alert in snapshot.alerts
@@ -143,7 +143,14 @@ def _site_families(snapshot: Snapshot) -> Iterator[Metric]:
     }
     silent = Tally(site for site, _ in silent_pumps)
     families = (
-        (GaugeMetricFamily("thecaflow_site_pumps", "Pumps of a site.", labels=("site",)), pumps),
+        (
+            GaugeMetricFamily(
+                "thecaflow_site_pumps",
+                "Pumps of a site, without those that were taken out.",
+                labels=("site",),
+            ),
+            pumps,
+        ),
         (
             GaugeMetricFamily("thecaflow_site_silent_pumps", "Silent pumps of a site.", labels=("site",)),
             silent,

@@ -98,6 +98,12 @@ async def test_silent_pumps_are_counted_by_site_while_they_are_silent():
     assert found["thecaflow_site_silent_pumps"] == {("ward-a",): 2.0, ("ward-b",): 0.0}
 
 
+async def test_a_site_is_the_pumps_that_are_in_service():
+    """Else a site with a long past could not fall silent any more: half of it was taken out years ago."""
+    fleet = MemoryFleet([pump("p1"), *(pump(f"old{number}", explanted=True) for number in range(3))], [])
+    assert (await scrape(fleet))["thecaflow_site_pumps"] == {("ward-a",): 1.0}
+
+
 async def test_the_console_says_how_old_its_word_is():
     """While the database is away the last snapshot is served, its age grows, and `up` is 0."""
     taken_us, clock = [NOW_US - 90_000_000], [0.0]
