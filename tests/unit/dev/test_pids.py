@@ -71,7 +71,9 @@ def test_status_says_what_is_down(tmp_path: Path):
     """With nothing running, status lists each part as down and exits 1."""
     done = _stack(tmp_path, "status")
     assert done.returncode == 1
-    assert [line.split() for line in done.stdout.splitlines()] == [["pg", "down"], ["kafka", "down"]]
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        [part, "down"] for part in ("pg", "kafka", "prom", "am")
+    ]
 
 
 @pytest.mark.parametrize("words", [[], ["begin"], ["start", "oracle"]])
