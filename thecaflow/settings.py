@@ -16,6 +16,8 @@ from contract.errors import ThecaflowError
 from thecaflow.stack_env import cache_folder, read_stack_env, stack_data
 
 PREFIX = "THECAFLOW_"
+CONSOLE_KEY_LETTERS = 16
+"""A shorter key could be found by trying, by whoever has one sealed cookie."""
 KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 
 
@@ -73,6 +75,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if settings.topic_partitions < 1:
             raise SettingsError(
                 f"{PREFIX}TOPIC_PARTITIONS must be 1 or more, not {settings.topic_partitions}"
+            )
+        if 0 < len(settings.console_key) < CONSOLE_KEY_LETTERS:
+            raise SettingsError(
+                f"{PREFIX}CONSOLE_KEY needs {CONSOLE_KEY_LETTERS} characters or more, by lot: `openssl rand -hex 32`"
             )
         return settings.with_changes(
             gateway_url=settings.gateway_url or f"http://127.0.0.1:{settings.gateway_port}",

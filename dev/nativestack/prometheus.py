@@ -15,6 +15,8 @@ RESEND = "30s"
 Longer: what fires in the first seconds of Prometheus, before it has found Alertmanager, is paged later. Shorter: every page
 ends, falsely, where Prometheus is away for longer than that (an upgrade, a restart of its machine).
 """
+GRACE = "1m"
+"""After a restart an alert that was about to fire waits this much longer at least: an escalation, not ten more minutes."""
 CONSOLES = 2
 WORKERS = 4
 
@@ -60,6 +62,7 @@ class Prometheus(Part):
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.store}",
             f"--rules.alert.resend-delay={RESEND}",
+            f"--rules.alert.for-grace-period={GRACE}",
             f"--web.listen-address=127.0.0.1:{self.ports[0]}",
             f"--web.local-assets={self.config.prometheus_share / 'web'}",  # an option of Debian's
         ]

@@ -121,7 +121,7 @@ async def test_the_watermark_moves_with_every_commit(tables: Settings, connectio
 
 
 async def test_a_snapshot_costs_as_much_as_is_open(tables: Settings, connection: Any):
-    """1,000 pumps, 10,000 alerts in history, 400 open: well under 0.1 s, and four times the history costs no more."""
+    """1,000 pumps, 10,000 alerts in history, 400 open: four times the history costs no more."""
     await connection.execute(FLEET)
 
     async def seconds() -> float:
@@ -142,8 +142,7 @@ async def test_a_snapshot_costs_as_much_as_is_open(tables: Settings, connection:
     await connection.execute("ANALYZE")
     after = await seconds()
     print(f"snapshot {before * 1e3:.0f} ms, with four times the history {after * 1e3:.0f} ms")
-    assert before < 0.1
-    assert after < max(0.1, 2 * before)
+    assert after < 2 * before
 
 
 async def test_a_login_link_is_taken_once_and_in_time(tables: Settings, connection: Any):

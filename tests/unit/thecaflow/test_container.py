@@ -11,12 +11,15 @@ from thecaflow.settings import Settings, SettingsError
 
 def test_a_secret_in_a_file_is_a_setting_like_one_in_a_variable(tmp_path: Path):
     """The console's key and the database's password come without the newline that an editor leaves."""
-    (tmp_path / "key").write_text("long secret\n")
+    (tmp_path / "key").write_text("a long secret of 32 letters, drawn\n")
     (tmp_path / "password").write_text("pass word\n")
     environ = {"THECAFLOW_CONSOLE_KEY_FILE": f"{tmp_path}/key", "PGPASSWORD_FILE": f"{tmp_path}/password"}
     read_secret_files(environ)
-    assert environ == {"THECAFLOW_CONSOLE_KEY": "long secret", "PGPASSWORD": "pass word"}
-    assert Settings.from_env(environ).console_key == "long secret"
+    assert environ == {
+        "THECAFLOW_CONSOLE_KEY": "a long secret of 32 letters, drawn",
+        "PGPASSWORD": "pass word",
+    }
+    assert Settings.from_env(environ).console_key == "a long secret of 32 letters, drawn"
 
 
 def test_files_of_other_programs_are_left_alone(tmp_path: Path):

@@ -41,6 +41,13 @@ def test_a_malformed_number_is_named(text: str):
         Settings.from_env({"THECAFLOW_GATEWAY_PORT": text})
 
 
+def test_a_key_that_can_be_guessed_is_refused():
+    """The seal of sessions is as good as its key; without one each start makes its own."""
+    with pytest.raises(SettingsError, match="CONSOLE_KEY"):
+        Settings.from_env({"THECAFLOW_CONSOLE_KEY": "secret"})
+    assert Settings.from_env({"THECAFLOW_CONSOLE_KEY": ""}).console_key == ""
+
+
 def test_no_partitions_are_refused():
     """A topic has a partition at least."""
     with pytest.raises(SettingsError, match="TOPIC_PARTITIONS"):
