@@ -68,6 +68,15 @@ def reset(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def runs_again(x: NDArray[np.float64]) -> None:
+    """Take the device's word that its motor has recovered: what is asked counts from here, and level is 0 until it stands anew."""
+    for track in (st.DRV_COUNTER, st.DRV_FLOW, st.DRV_CURRENT):
+        x[track + ASKED_UL] = x[track + READINGS] = x[track + STOOD_US] = 0.0
+    x[st.DRV_LEVEL] = x[st.DRV_MOVES] = x[st.DRV_STATED] = x[st.STALL_LEVEL] = 0.0
+    x[st.DRV_ONSET_US] = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _ask(x: NDArray[np.float64], track: int, expected_ul: float, elapsed_us: float) -> None:
     """Add what was programmed since the last row to a track."""
     if expected_ul > 0.0:

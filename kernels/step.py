@@ -287,6 +287,7 @@ def warm() -> None:
     dose.daily_ul(program, schedule)
     dose.jump_ul(program, boluses, x[SUSPENDED], 0.0)
     recovered(x)
+    drive.runs_again(x)
     ledger.total(x, PROGRAMMED_UL)
     ledger.held_ul(x)
     reservoir.taken(x, 0.0, 0.0)

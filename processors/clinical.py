@@ -24,7 +24,7 @@ from contract.events import (
     VolumeReported,
 )
 from contract.facts import Cause
-from kernels import dose, ledger, reservoir, step
+from kernels import dose, drive, ledger, reservoir, step
 from kernels import state as s
 from processors.alerts import Condition
 from processors.program import compile_program, with_minimum_rate
@@ -266,8 +266,12 @@ def _suspended(state: PumpState, at_us: int) -> PumpState:
 def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState, list[Condition]]:
     if event.code in ("motor_stall", "stall_recovered"):
         stands = event.code == "motor_stall"
-        if not stands and state.clinic.device_stall:
-            step.recovered(state.x)
+        if not stands:
+            if state.clinic.device_stall or state.x[s.STALL_LEVEL]:
+                step.recovered(state.x)
+            drive.runs_again(
+                state.x
+            )  # a row from before it can't say otherwise, and later rows may take a day to come
         state = replace(state, clinic=replace(state.clinic, device_stall=stands))
         return state, [stall_condition(state, at_us)]
     cause = _ALARM_CAUSES.get(event.code)

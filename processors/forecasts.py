@@ -246,7 +246,12 @@ def _level(state: PumpState, forecast: Forecast, cause: Cause, level_ul: float) 
 
 
 def _delivery(state: PumpState, forecast: Forecast) -> list[Condition]:
-    """The 95 % interval of delivered / programmed lies outside the tolerance."""
+    """The 95 % interval of delivered / programmed lies outside the tolerance.
+
+    While the motor stands nothing new is said: what is not pumped meanwhile has its own alert, and none in a scanner's field.
+    """
+    if state.x[s.STALL_LEVEL] or state.clinic.device_stall:
+        return []
     tolerance, ratio = float(state.x[s.FLOW_TOLERANCE]), forecast.flow_ratio
     conditions = []
     for cause, outside, words in (

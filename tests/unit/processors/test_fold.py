@@ -312,6 +312,33 @@ def test_a_stall_that_is_over_stays_out_of_the_flow_ratio() -> None:
     assert means[168] == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_motor_that_stands_at_midnight_is_not_judged_as_delivering_too_little() -> None:
+    """A stop that a scanner explains would else be a medium alert, because a judgement fell into its hours."""
+    counter = [5.0 * hour for hour in range(100)] + [495.0] * 80
+    told = story().runs(0, 5.0).rows(0, len(counter), delivered_ul=list(counter))
+    assert told.alerts(176, Cause.MOTOR_STALL)
+    assert told.alerts(176, Cause.UNDER_DELIVERY) == []
+
+
+def test_a_recovery_that_the_device_states_ends_a_stall_though_its_rows_are_not_here_yet() -> None:
+    """An upload may be a day late; until then the rows of the stop are the last ones, and must not page."""
+    counter = [5.0 * hour for hour in range(100)] + [495.0] * 6
+    told = story().runs(0, 5.0).rows(0, len(counter), delivered_ul=list(counter))
+    told.tell("device_alarm", 105.5, "device", code="stall_recovered", text="")
+    assert told.alerts(130, Cause.MOTOR_STALL)[-1][:2] == (105.5, "latched")
+
+
+def test_a_motor_that_stands_on_after_a_stated_recovery_is_found_again() -> None:
+    """The device's word is taken once; rows that contradict it count from there."""
+    counter = [5.0 * hour for hour in range(100)] + [495.0] * 40
+    told = story().runs(0, 5.0).rows(0, len(counter), delivered_ul=list(counter))
+    told.tell("device_alarm", 110.5, "device", code="stall_recovered", text="")
+    states = [(at, state) for at, state, _ in told.alerts(140, Cause.MOTOR_STALL)]
+    assert (110.5, "latched") in states
+    assert states[-1][1] == "active"
+    assert 110.5 < states[-1][0] < 120.0
+
+
 def test_a_rotor_last_seen_moving_before_the_window_may_have_stopped_inside_it() -> None:
     """Between its last movement and the first evidence lies the window: nothing above info until 2 h after it."""
     from contract.times import format_us
