@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-SIZE: Final = 256
-VERSION: Final = 3
+SIZE: Final = 512  # 4 kB, the most that a pump may take
+VERSION: Final = 4
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -190,3 +190,6 @@ DRV_MA_DEV: Final = 236  # mA, its mean absolute deviation
 DRV_MA_OFF: Final = 237  # mA, mean while no flow is programmed; NaN = never seen
 DRV_MOVES: Final = 238  # movements in a row since the stall
 DRV_STATED: Final = 239  # rows in a row in which the device states a stall
+
+# --- LEAK 256..287 (kernels/leak.py), STARVATION 288..319 (kernels/starvation.py), AIR 320..351 (kernels/air.py), WEAR 352..383
+# (kernels/wear.py), LEVEL OF DRUG 384..415 (kernels/fluid.py), CHANNELS 416..463 (kernels/channels.py), HEALTH 464..511

@@ -52,6 +52,7 @@ HOUR_US: Final = 3.6e9
 SIGNAL_SIZE: Final = 3  # row, code, level
 OCCLUSION: Final = 0  # signal codes
 STALL: Final = 1
+SIGNALS: Final = 8  # rows of the array that `rows` reports in: at least one for each code
 
 
 def fresh() -> NDArray[np.float64]:
@@ -161,7 +162,7 @@ def rows(
     """Fold rows `start` .. `stop` until a detector changes its level; return the row after the last one folded.
 
     rows_us: int64[n]; sources: int64[n]; columns: float64[13, n]; signals: float64[k, SIGNAL_SIZE], filled from the
-    front for the last row folded, its unused rows set to -1. k >= number of detectors.
+    front for the last row folded, its unused rows set to -1. k = SIGNALS.
     """
     split_ul = np.zeros(3)
     signals[:, 0] = -1.0
@@ -256,7 +257,7 @@ def warm() -> None:
     """Compile (or load from the cache) everything that a fold calls, so that the first batch is as quick as any."""
     x = fresh()
     program, schedule, boluses = np.zeros(8), np.zeros((1, 2)), np.empty((0, 5))
-    signals = np.empty((2, SIGNAL_SIZE))
+    signals = np.empty((SIGNALS, SIGNAL_SIZE))
     advance(x, program, schedule, boluses, 0.0)
     inject(x, 0.0, False)
     stamps = np.arange(2, dtype=np.int64)

@@ -107,7 +107,7 @@ class _Run:
         self.at_midnights: list[PumpState] = []
         self.row_is_last = False
         self._row = 0
-        self._signals = np.empty((2, step.SIGNAL_SIZE))
+        self._signals = np.empty((step.SIGNALS, step.SIGNAL_SIZE))
 
     # ------------------------------------------------------------------------------------------------ items
 

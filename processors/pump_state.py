@@ -68,7 +68,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One pump. `head`: key of the last item; `x`: float64[256] of kernels.state; `received_us`: newest received folded.
+    """One pump. `head`: key of the last item; `x`: float64[512] of kernels.state; `received_us`: newest received folded.
 
     `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
     low level, and the quantiles of empty.
