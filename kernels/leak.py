@@ -1,0 +1,242 @@
+"""A catheter that leaks or has come off, told from what its outlet pressure no longer does.
+
+Physics: the outlet sees tip pressure + R Q. When the line opens, the flow's resistive share and the spinal fluid vanish:
+the pressure falls to that of the tissue around the leak, near the zero of the gauge, and no longer follows posture,
+breathing and the rhythm of the day, while the drive goes on. A swapped or drifting sensor moves the pressure as well, but
+what moves in it stays. So a fall is only a reason to look (pending); active needs one of
+
+quiet   in ZONE (the tissue's pressure: between -ZONE and +ZONE of the healthy bottom) for QUIET_ZONE_US, elsewhere for
+        QUIET_US, with block means that move less than LOST of the quietest six hours that healthy days have;
+still   a whole day in which the largest rise of the block means is less than LOST of the smallest of healthy days: every
+        day has a rising, at least;
+far     in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is
+        many times its variation (a process pump at litres a minute; a patient's posture is too wide for this test).
+
+A rise of LIVELY of that smallest one says that the pressure still follows the patient: the sensor has moved, and what is
+known moves with it (kernels/lows.py: shift), as it does after UNDECIDED_US without a verdict. Active ends when the
+pressure is back, half way from limit to bottom, or lively again.
+
+Not judged and not learned: rows without programmed flow, while the motor stands, while the line is occluded or the pump
+starves, while measured flow falls short of its share of the program (what no longer arrives makes no pressure), while the
+sensor is stuck (kernels/occlusion.py counts that). A flow below LOWER of all that the bottom has seen lowers the resistive
+share: those blocks are learned, not judged. A leak on the reservoir's side is not seen here: the level falls faster than
+counted, which is `over_delivery` of kernels/reservoir.py. A leak whose pressure stays in habit can't be seen by anything
+here. Scale-free: sums, ratios and squares of pressures; the zero of the gauge is the only fixed point. State:
+kernels.state, block LEAK. Constants are parameters of ours [P].
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from kernels import state as st
+from kernels.borrow import borrow
+from kernels.lows import HOUR_US, close_block, learn_block, low_row, reset_low, shift
+from kernels.occlusion import STUCK_ROWS
+from kernels.pressure_model import DAY_US
+
+AT: Final = st.LEAK
+ZONE: Final = 0.5  # of the healthy bottom, either way from 0
+LOST: Final = 0.5  # of the healthy movement
+LIVELY: Final = 0.75
+RUN: Final = 6.0  # blocks of a run, over which the movement is averaged
+QUIET_ZONE_US: Final = 5 * HOUR_US  # with the block of the fall before 8 h, when withdrawal begins
+QUIET_US: Final = 10 * HOUR_US  # more than a night's stretch without a rising
+FAR: Final = 8.0  # base - bottom
+FAR_ROWS: Final = 8.0
+FAR_US: Final = HOUR_US / 4
+UNDECIDED_US: Final = 3 * DAY_US
+LOWER: Final = 0.8  # of the lowest flow seen: a resistive share of the square still leaves more than ZONE
+ACCEPT: Final = 0.97  # a lower flow is accepted by so much a block
+FORGET: Final = 0.25  # a day's weight in what is usual
+RISE: Final = 1.0 / 512.0
+
+
+def reset(x: NDArray[np.float64]) -> None:
+    """Forget the outlet's bottom: nothing learned, level 0."""
+    reset_low(x, AT)
+    x[st.LEAK_DAY_UP_KPA : st.LEAK_FAR_ROWS + 1] = 0.0
+    x[st.LEAK_UP_KPA] = x[st.LEAK_QUIET_KPA2] = x[st.LEAK_FLOW_LOW_UL_H] = np.nan
+    x[st.LEAK_DAY_QUIET_KPA2] = np.inf
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _lower_flow(x: NDArray[np.float64], flow_ul_h: float) -> bool:
+    """Whether the block's flow lies below all that the bottom has seen; learns it."""
+    lowest = x[st.LEAK_FLOW_LOW_UL_H]
+    if not abs(flow_ul_h) < np.inf:
+        return False
+    if math.isnan(lowest):
+        x[st.LEAK_FLOW_LOW_UL_H] = flow_ul_h
+        return False
+    if flow_ul_h >= LOWER * lowest:
+        x[st.LEAK_FLOW_LOW_UL_H] = min(flow_ul_h, lowest + RISE * (flow_ul_h - lowest))
+        return False
+    x[st.LEAK_FLOW_LOW_UL_H] = max(flow_ul_h, ACCEPT * lowest)
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _learn(x: NDArray[np.float64], mean_kpa: float) -> None:
+    """Enter a healthy block: its minimum, how far the day's means rise, and how much they move at the least."""
+    last_kpa = x[AT + st.LOW_LAST]
+    if x[AT + st.LOW_DAY_N] > 0.0:
+        x[st.LEAK_DAY_UP_KPA] = max(x[st.LEAK_DAY_UP_KPA], mean_kpa - x[AT + st.LOW_DAY_MIN])
+    if not math.isnan(last_kpa):
+        x[st.LEAK_RUN_KPA2] += (mean_kpa - last_kpa) ** 2
+    if (x[AT + st.LOW_DAY_N] + 1.0) % RUN == 0.0:
+        x[st.LEAK_DAY_QUIET_KPA2] = min(x[st.LEAK_DAY_QUIET_KPA2], x[st.LEAK_RUN_KPA2] / RUN)
+        x[st.LEAK_RUN_KPA2] = 0.0
+    if not learn_block(x, AT, mean_kpa):
+        return
+    up, usual_up = x[st.LEAK_DAY_UP_KPA], x[st.LEAK_UP_KPA]
+    x[st.LEAK_UP_KPA] = up if not up > usual_up else usual_up + FORGET * (up - usual_up)
+    quiet, usual = x[st.LEAK_DAY_QUIET_KPA2], x[st.LEAK_QUIET_KPA2]
+    if quiet < np.inf:
+        x[st.LEAK_QUIET_KPA2] = quiet if math.isnan(usual) else usual + FORGET * (quiet - usual)
+    x[st.LEAK_DAY_UP_KPA] = x[st.LEAK_RUN_KPA2] = 0.0
+    x[st.LEAK_DAY_QUIET_KPA2] = np.inf
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _in_zone(x: NDArray[np.float64], kpa: float) -> bool:
+    """Whether a pressure is that of tissue, as far as a gauge can say."""
+    return bool(abs(kpa) <= ZONE * x[AT + st.LOW_BOTTOM])
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _far(x: NDArray[np.float64], kpa: float) -> bool:
+    """Whether a pressure is in ZONE and FAR widths, or quanta, below the base."""
+    base = x[AT + st.LOW_BASE]
+    width = base - x[AT + st.LOW_BOTTOM]
+    if x[st.OCC_QUANTUM_KPA] < np.inf:
+        width = max(width, x[st.OCC_QUANTUM_KPA])
+    return _in_zone(x, kpa) and base - kpa >= FAR * width
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
+    """Take one more block below the limit into the excursion; return the level."""
+    n = x[AT + st.LOW_OUT_N] + 1.0
+    x[AT + st.LOW_OUT_N] = n
+    if n == 1.0:
+        x[AT + st.LOW_ONSET_US] = open_us
+        x[st.LEAK_OUT_MIN_KPA] = mean_kpa
+        x[st.LEAK_OUT_UP_KPA] = x[st.LEAK_OUT_KPA2] = 0.0
+    x[st.LEAK_OUT_UP_KPA] = max(x[st.LEAK_OUT_UP_KPA], mean_kpa - x[st.LEAK_OUT_MIN_KPA])
+    x[st.LEAK_OUT_MIN_KPA] = min(x[st.LEAK_OUT_MIN_KPA], mean_kpa)
+    if n > 2.0:
+        x[st.LEAK_OUT_KPA2] += (mean_kpa - x[AT + st.LOW_LAST]) ** 2
+    if x[AT + st.LOW_LEVEL] == 2.0:
+        return 2
+    lasted_us = n * x[AT + st.LOW_SPAN_US]
+    still = lasted_us >= DAY_US and x[st.LEAK_OUT_UP_KPA] < LOST * x[st.LEAK_UP_KPA]
+    needed_us = QUIET_ZONE_US if _in_zone(x, mean_kpa) else QUIET_US
+    moves_kpa2 = x[st.LEAK_OUT_KPA2] / (n - 2.0) if n > 4.0 else np.inf
+    quiet = lasted_us >= needed_us and moves_kpa2 < LOST * x[st.LEAK_QUIET_KPA2]
+    if still or quiet:
+        return 2
+    return 1 if n > 1.0 else 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _end(x: NDArray[np.float64]) -> None:
+    """Forget the excursion."""
+    x[AT + st.LOW_OUT_N] = 0.0
+    x[AT + st.LOW_ONSET_US] = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
+    """Judge one block mean; return the level."""
+    level = int(x[AT + st.LOW_LEVEL])
+    bottom, limit = x[AT + st.LOW_BOTTOM], x[AT + st.LOW_LIMIT]
+    back = mean_kpa >= (0.5 * (bottom + limit) if level == 2 else limit)
+    if back or math.isnan(limit):
+        if x[AT + st.LOW_OUT_N] > 0.0:
+            _end(x)
+        _learn(x, mean_kpa)
+        return 0
+    level = _fall(x, mean_kpa, open_us)
+    lively = x[st.LEAK_OUT_UP_KPA] >= LIVELY * x[st.LEAK_UP_KPA] and not _far(x, mean_kpa)
+    undecided = level < 2 and x[AT + st.LOW_OUT_N] * x[AT + st.LOW_SPAN_US] > UNDECIDED_US
+    if (lively and x[st.LEAK_OUT_UP_KPA] > 0.0) or undecided:
+        shift(x, AT, x[st.LEAK_OUT_MIN_KPA] - bottom)
+        _end(x)
+        return 0
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close(x: NDArray[np.float64], t_us: float) -> int:
+    """Close the open block; return the level."""
+    level = int(x[AT + st.LOW_LEVEL])
+    flow_ul_h = x[AT + st.LOW_FLOW] / x[AT + st.LOW_N]
+    x[AT + st.LOW_FLOW] = 0.0
+    open_us = x[AT + st.LOW_OPEN_US]
+    usable, mean_kpa = close_block(x, AT, t_us)
+    if usable:
+        if not _lower_flow(x, flow_ul_h):
+            level = _judge(x, mean_kpa, open_us)
+        elif x[AT + st.LOW_OUT_N] == 0.0:
+            _learn(x, mean_kpa)
+    x[AT + st.LOW_LAST] = mean_kpa
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leak_row(
+    x: NDArray[np.float64], t_us: float, pressure_kpa: float, programmed_ul_h: float, sensed_ul_h: float
+) -> int:
+    """Fold one row; return 0 normal, 1 pending, 2 active.
+
+    x: float64[SIZE], in which the row has passed kernels/occlusion.py, drive.py and starvation.py. t_us: us. pressure_kpa:
+    kPa at the outlet. programmed_ul_h: mean programmed flow since the last row with boluses (NaN = unknown). sensed_ul_h:
+    uL/h, asked where nothing was ever programmed. Any of them may be NaN or infinite = not reported.
+    """
+    x = borrow(x)
+    level = int(x[AT + st.LOW_LEVEL])
+    flow_ul_h = programmed_ul_h if x[st.OCC_PROGRAMMED] == 1.0 else sensed_ul_h
+    if not abs(pressure_kpa) < np.inf or flow_ul_h == 0.0:
+        return level
+    if x[st.OCC_LEVEL] + x[st.DRV_LEVEL] + x[st.STARVATION + st.LOW_LEVEL] > 0.0:
+        return level
+    if x[st.OCC_SAME] > 2.0 * x[st.OCC_SAME_HABIT] + STUCK_ROWS:
+        return level
+    if x[st.DRV_FLOW_NOW] < LOWER * x[st.STV_SHARE]:
+        return level
+    x[AT + st.LOW_FLOW] += flow_ul_h
+    if low_row(x, AT, t_us, pressure_kpa):
+        level = _close(x, t_us)
+    if level < 2 and _far(x, pressure_kpa):
+        x[st.LEAK_FAR_ROWS] += 1.0
+        hours = x[st.LEAK_FAR_ROWS] / x[AT + st.LOW_ROWS] * x[AT + st.LOW_SPAN_US]
+        if x[st.LEAK_FAR_ROWS] >= FAR_ROWS and hours >= FAR_US:
+            level = 2
+            if x[AT + st.LOW_OUT_N] == 0.0:
+                x[AT + st.LOW_ONSET_US] = t_us - hours
+    else:
+        x[st.LEAK_FAR_ROWS] = 0.0
+    x[AT + st.LOW_LEVEL] = level
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leak_rows(
+    x: NDArray[np.float64],
+    t_us: NDArray[np.float64],
+    pressure_kpa: NDArray[np.float64],
+    programmed_ul_h: NDArray[np.float64],
+    sensed_ul_h: NDArray[np.float64],
+    levels: NDArray[np.float64],
+) -> None:
+    """`leak_row` over columns of equal length, float64[n]; `levels` is filled. For benches and tests."""
+    x, t_us, pressure_kpa = borrow(x), borrow(t_us), borrow(pressure_kpa)
+    programmed_ul_h, sensed_ul_h, levels = borrow(programmed_ul_h), borrow(sensed_ul_h), borrow(levels)
+    for k in range(t_us.size):
+        levels[k] = leak_row(x, t_us[k], pressure_kpa[k], programmed_ul_h[k], sensed_ul_h[k])
