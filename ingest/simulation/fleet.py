@@ -12,6 +12,7 @@ from ingest.simulation.clinic import CourseBuilder
 from ingest.simulation.clock import DAY_US, SECOND_US, stream
 from ingest.simulation.designs import Design, draw_design
 from ingest.simulation.effects import Effects
+from ingest.simulation.emptying import emptyings
 from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError
 from ingest.simulation.labels import Label
 from ingest.simulation.scene import Scene
@@ -25,6 +26,7 @@ DEFAULT_MIX: Final = (
     "program_implausible",
     "silence",
 )
+_SAME_RATIO: Final = ("healthy", "dry_before_alarm", "missed_refill")
 _SPARE_ODDS: Final = {
     "pressure_kpa": 0.1,
     "motor_ma": 0.15,
@@ -66,7 +68,7 @@ def draw_fleet(plan: FleetPlan) -> list[PumpCase]:
     Raises FaultRequestError if the faults asked for don't fit the fleet or the days.
     """
     faults = assign_faults(plan)
-    return [_draw_pump(plan, index, name, faults.get(index)) for index, name in enumerate(plan.names())]
+    return [draw_pump(plan, index, name, faults.get(index)) for index, name in enumerate(plan.names())]
 
 
 def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
@@ -98,7 +100,8 @@ def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
     return taken | dict(zip(free, wanted, strict=False))
 
 
-def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None) -> PumpCase:
+def draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None) -> PumpCase:
+    """Draw one pump of the plan with its course and its fault; no other pump changes it."""
     rng = stream(plan.seed, index, "design")
     makers = plan.makers
     if fault is not None:
@@ -120,16 +123,26 @@ def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | Non
         case = assemble(
             plan.seed, index, name, design, course, Effects(), plan.uplink, (plan.start_us, plan.end_us)
         )
-        return replace(case, labels=(healthy, *case.labels))
+        return with_truth_of_forecasts(replace(case, labels=(healthy, *case.labels)))
     end_us = None if fault.days is None else onset_us + round(fault.days * DAY_US)
     rng = stream(plan.seed, index, "fault")
     scene = Scene(name, design, course, onset_us, end_us, plan.end_us, rng)
     course, effects, label = kind.strike(scene)
     label = replace(label, parameters={"maker": design.maker, **label.parameters})
     course = replace(course, labels=(*course.labels, label))
-    return assemble(
+    case = assemble(
         plan.seed, index, name, design, course, effects, plan.uplink, (plan.start_us, plan.end_us)
     )
+    return with_truth_of_forecasts(case)
+
+
+def with_truth_of_forecasts(case: PumpCase) -> PumpCase:
+    """Tell the truth about forecasts where the pump's own flow ratio never changes: what a forecast may assume."""
+    told = emptyings(case.entries, case.plant, case.design, case.effects, case.end_us)
+    labels = tuple(
+        replace(label, empties=told) if label.kind in _SAME_RATIO else label for label in case.labels
+    )
+    return replace(case, labels=labels)
 
 
 def _onset_day(plan: FleetPlan, fault: FaultRequest, rng: np.random.Generator) -> float:
