@@ -11,6 +11,7 @@ from contract.times import format_us
 from ingest.simulation.clinic import Course
 from ingest.simulation.clock import DAY_US, MINUTE_US, SECOND_US, stream
 from ingest.simulation.designs import Design
+from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects
 from ingest.simulation.entries import Entry, device_alarm
 from ingest.simulation.labels import Label, withdrawal_us
@@ -51,6 +52,7 @@ class PumpCase:
     uplink: Uplink
     start_us: int
     end_us: int
+    distortion: Distortion | None = None
 
 
 def assemble(

@@ -67,7 +67,8 @@ def _dry_us(
     now = np.array([at_us], np.int64)
     left_ul = float(plant.reservoir_at(now)[0])
     running = any(
-        entry.kind == "bolus" and at_us < entry.at_us + float(entry.fields.get("duration_s") or 0.0) * SECOND_US
+        entry.kind == "bolus"
+        and at_us < entry.at_us + float(entry.fields.get("duration_s") or 0.0) * SECOND_US
         for entry in before
     )
     if not programs or left_ul <= 0.0 or running or (stops and stops[-1] == "suspended"):
@@ -77,7 +78,7 @@ def _dry_us(
     flow = programmed_flow(going_on, at_us, at_us + _WEEK_US, design.min_rate_ul_h)
     volumes_ul = flow.volumes_ul()
     weekly_ul = float(volumes_ul[-1])
-    if weekly_ul <= 0.0:
+    if weekly_ul <= 0.0 or ratio <= 0.0:
         return None
     weeks, rest_ul = divmod(left_ul / ratio, weekly_ul)
     return at_us + int(weeks) * _WEEK_US + int(np.interp(rest_ul, volumes_ul, flow.edges_us - at_us))
