@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SIZE: Final = 512  # 4 kB, the most that a pump may take
-VERSION: Final = 4
+VERSION: Final = 5
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -35,6 +35,20 @@ SENSING_ROWS: Final = 18  # 1, rows with a counter or a measured flow folded so 
 PRIMED_UL: Final = 19  # uL primed since the sensors last counted
 MOVING_SENSED_UL: Final = 20  # uL, RES_E_SENSED_UL as it was at the last movement of the counter
 MOVING_PROGRAMMED_UL: Final = 21  # uL, RES_E_PROGRAMMED_UL then; NaN before the first movement
+RST_SINCE_US: Final = 22  # us, restart after a day or more that is watched (kernels/restart.py); NaN = none
+RST_LEVEL: Final = 23  # who sees flow above tolerance: 0 nobody, 1 the counter, 2 the flow sensor
+RST_SENSED_UL: Final = 24  # uL counted beyond the tolerance; towards its end while the level is 1
+RST_FLOW_UL: Final = 25  # uL, the same by measured flow
+RST_PENDING_UL: Final = 26  # uL programmed since the counter was last read
+RST_FLOW_HABIT: Final = (
+    27  # 1, what the flow sensor showed of the counted (or programmed) flow before, 1 or more
+)
+RST_SLACK_UL: Final = 28  # uL beyond the tolerance that say nothing yet
+FILL_US: Final = 29  # us, fill whose level is not judged yet (kernels/fill_level.py); NaN = none
+FILL_ROWS: Final = 30  # 1, level readings since then
+FILL_ERROR_UL: Final = (
+    31  # uL, reading less estimate, of those readings the one nearest to the sensor's usual offset
+)
 
 # --- DOSE 32..95: what was delivered (kernels/ledger.py). A ledger is two slots: sum and Neumaier compensation
 PROGRAMMED_UL: Final = 32  # uL, by what the events say, boluses included, priming not

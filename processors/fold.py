@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
 from contract.facts import Cause, Fact
-from kernels import dose, step
+from kernels import dose, fluid, step
 from kernels import state as s
-from processors import alerts, clinical, forecasts, signals, windows
+from processors import alerts, clinical, forecasts, incidents, marks, restarts, risk, signals, windows
 from processors.alerts import Condition, Response
 from processors.pump_state import DAY_US, Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
@@ -90,7 +90,8 @@ def look_ahead(
 
 def next_deadline_us(state: PumpState, window_us: int = DAY_US) -> int:
     """The next time at which something is judged or changes by itself."""
-    due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us]
+    due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us, state.risk_us]
+    due.append(incidents.due_us(state))
     if state.window is not None:
         due.append(state.window.from_us + window_us)
     return min((t for t in due if t is not None), default=_FOREVER)
@@ -157,8 +158,15 @@ class _Run:
         self.state = replace(self.state, received_us=max(self.state.received_us, newest_us), head=head)
         for _, code, level in self._signals[self._signals[:, 0] >= 0.0]:
             received_us = int(items.received_us[last])
+            self.state, follows = incidents.after_signal(
+                self.state, int(code), int(level), at_us, received_us
+            )
             for condition in signals.conditions(self.state, int(code), int(level), at_us, received_us):
                 self._observe(condition)
+            for condition in follows:
+                self._observe(condition)
+            if code == step.LEVEL:
+                self.state = replace(self.state, risk_us=at_us)
 
     def event(self, key: Key, item: Settled | SkewChanged) -> None:
         """Fold one clinical event, or a change of the device's clock."""
@@ -184,12 +192,17 @@ class _Run:
             elif not self.state.explanted:
                 self._clinical(item, at_us)
         self.state = replace(self.state, head=key)
+        if fluid.known(self.state.x) and not self.state.explanted:
+            self.state = replace(self.state, risk_us=at_us)
 
     def _clinical(self, item: Settled, at_us: int) -> None:
         before = self.state
         suspended = float(before.x[s.SUSPENDED])
+        seen = incidents.Glance(before)
         self.state, conditions, forecast_due = clinical.apply(before, item)
         self._settle_jump(before.program, suspended, at_us)
+        self.state, follows = incidents.after_event(self.state, seen, item)
+        conditions += follows
         for condition in conditions:
             self._observe(replace(condition, received_us=item.event.received_us))
         if forecast_due and self.state.clinic.filled_us is not None:
@@ -220,6 +233,7 @@ class _Run:
             window=None,
             midnight_us=None,
             crossing_us=None,
+            risk_us=None,
         )
 
     def _begin(self, at_us: int, *, opens: bool) -> None:
@@ -244,7 +258,8 @@ class _Run:
 
     def _due_us(self) -> int:
         """The next deadline that looks at the ledgers."""
-        due = [self.state.midnight_us, self.state.crossing_us]
+        due = [self.state.midnight_us, self.state.crossing_us, self.state.risk_us]
+        due.append(incidents.due_us(self.state))
         if self.state.window is not None:
             due.append(self.state.window.from_us + self.window_us)
         return min((t for t in due if t is not None), default=_FOREVER)
@@ -264,10 +279,18 @@ class _Run:
                 self.state = replace(self.state, window=windows.opened(ahead, due_us))
             written = ends and due_us <= closed_before_us
             judged = due_us in (self.state.midnight_us, self.state.crossing_us)
+            if due_us == incidents.due_us(self.state):
+                self._incidents(ahead, due_us)
             if due_us == self.state.midnight_us:
-                self.state = replace(self.state, midnight_us=due_us + DAY_US)
+                self.state = replace(
+                    self.state,
+                    midnight_us=due_us + DAY_US,
+                    clinic=marks.add(replace(ahead, clinic=self.state.clinic), due_us),
+                )
             if due_us == self.state.crossing_us:
                 self.state = replace(self.state, crossing_us=None)
+            if due_us == self.state.risk_us:
+                self._watch_level(ahead, due_us)
             if ahead.clinic.filled_us is not None and (judged or written):
                 self._judge(ahead, due_us, write=written, alarms=judged)
         if not self.state.explanted:
@@ -307,7 +330,7 @@ class _Run:
                 low_us=at.low_us,
             )
             conditions, crossing_us = forecasts.judge(at, forecast)
-            for condition in conditions:
+            for condition in [*conditions, *restarts.after_forecast(at, at_us)]:
                 self._observe(condition)
             tomorrow_us = self.state.midnight_us or _FOREVER
             if crossing_us is not None and crossing_us >= tomorrow_us:
@@ -329,6 +352,24 @@ class _Run:
         book, lines = alerts.observe(self.state.book, condition)
         self.facts += lines
         self.state = replace(self.state, book=book)
+        if risk.follow(self.state, condition.cause, condition.at_us):
+            self.state = replace(self.state, risk_us=condition.at_us)
+
+    def _incidents(self, at: PumpState, at_us: int) -> None:
+        """Judge what a rule waited for, by `at`, whose ledgers stand at `at_us`."""
+        clinic, conditions = incidents.judge(replace(at, book=self.state.book), at_us)
+        self.state = replace(self.state, clinic=clinic)
+        for condition in conditions:
+            self._observe(condition)
+
+    def _watch_level(self, at: PumpState, at_us: int) -> None:
+        """Judge the drug level of `at`, whose ledgers stand at `at_us`, and note when to look again."""
+        at = replace(at, book=self.state.book)
+        conditions, risk_us = risk.outlook(at, at_us)
+        self.state.x[s.FLU_SAID] = at.x[s.FLU_SAID]
+        self.state = replace(self.state, risk_us=risk_us)
+        for condition in conditions:
+            self._observe(condition)
 
     def _respond(self, response: Response) -> None:
         if response.cause is Cause.TELEMETRY_SILENT:
