@@ -5,16 +5,19 @@ the pressure falls to that of the tissue around the leak, near the zero of the g
 breathing and the rhythm of the day, while the drive goes on. A swapped or drifting sensor moves the pressure as well, but
 what moves in it stays. So a fall is only a reason to look (pending); active needs one of
 
-quiet   in ZONE (the tissue's pressure: between -ZONE and +ZONE of the healthy bottom) for QUIET_ZONE_US, elsewhere for
-        QUIET_US, with block means that move less than LOST of the quietest six hours that healthy days have;
-still   a whole day in which the largest rise of the block means is less than LOST of the smallest of healthy days: every
-        day has a rising, at least;
-far     in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is
-        many times its variation (a process pump at litres a minute; a patient's posture is too wide for this test).
+quiet  the block means (kernels/lows.py) do not move as they do at this time of day. d = change from block to block, v = its
+       healthy mean square by eighths of the day; the score adds the log likelihood ratio of a variance LOST v against v,
+       ln(1 / LOST) / 2 - (1 / LOST - 1) d^2 / 2 v, from the third block below the limit on. A swapped sensor reaches SURE
+       with probability exp(-SURE) at most (Ville), if its changes are Gaussian. SURE_ZONE (5 %) is enough where the pressure
+       is that of tissue, between -ZONE and +ZONE of the healthy bottom, where few errors of a zero end; elsewhere SURE (1 %)
+still  a whole day in which the largest rise of the block means is less than HALF the smallest of healthy days: every day
+       has a rising, at least
+far    in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is
+       many times its variation (a process pump at litres a minute; a patient's posture is too wide for this test)
 
 A rise of LIVELY of that smallest one says that the pressure still follows the patient: the sensor has moved, and what is
-known moves with it (kernels/lows.py: shift), as it does after UNDECIDED_US without a verdict. Active ends when the
-pressure is back, half way from limit to bottom, or lively again.
+known moves with it, as it does after UNDECIDED_US without a verdict. Active ends when the pressure is back, half way from
+limit to bottom, or lively again.
 
 Not judged and not learned: rows without programmed flow, while the motor stands, while the line is occluded or the pump
 starves, while measured flow falls short of its share of the program (what no longer arrives makes no pressure), while the
@@ -41,12 +44,16 @@ from kernels.occlusion import STUCK_ROWS
 from kernels.pressure_model import DAY_US
 
 AT: Final = st.LEAK
+LEVEL: Final = AT + st.LOW_LEVEL
 ZONE: Final = 0.5  # of the healthy bottom, either way from 0
-LOST: Final = 0.5  # of the healthy movement
+LOST: Final = 0.3  # of the healthy mean square change
+SURE_ZONE: Final = 3.0  # log likelihood ratio
+SURE: Final = 4.6
+AGAINST: Final = -3.0  # the least score: the blocks of the fall itself must not silence it for good
+HALF: Final = 0.5
 LIVELY: Final = 0.75
-RUN: Final = 6.0  # blocks of a run, over which the movement is averaged
-QUIET_ZONE_US: Final = 5 * HOUR_US  # with the block of the fall before 8 h, when withdrawal begins
-QUIET_US: Final = 10 * HOUR_US  # more than a night's stretch without a rising
+EIGHTHS: Final = 8
+MOVES_BLOCKS: Final = 32.0  # memory of v: about a week
 FAR: Final = 8.0  # base - bottom
 FAR_ROWS: Final = 8.0
 FAR_US: Final = HOUR_US / 4
@@ -61,8 +68,8 @@ def reset(x: NDArray[np.float64]) -> None:
     """Forget the outlet's bottom: nothing learned, level 0."""
     reset_low(x, AT)
     x[st.LEAK_DAY_UP_KPA : st.LEAK_FAR_ROWS + 1] = 0.0
-    x[st.LEAK_UP_KPA] = x[st.LEAK_QUIET_KPA2] = x[st.LEAK_FLOW_LOW_UL_H] = np.nan
-    x[st.LEAK_DAY_QUIET_KPA2] = np.inf
+    x[st.LEAK_UP_KPA] = x[st.LEAK_FLOW_LOW_UL_H] = np.nan
+    x[st.LEAK_MOVES_KPA2 : st.LEAK_MOVES_KPA2 + EIGHTHS] = np.nan
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -81,26 +88,26 @@ def _lower_flow(x: NDArray[np.float64], flow_ul_h: float) -> bool:
     return True
 
 
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _moves_at(end_us: float) -> int:
+    """Slot of the mean square change for a block that ends then."""
+    return st.LEAK_MOVES_KPA2 + int(end_us % DAY_US / DAY_US * EIGHTHS)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _learn(x: NDArray[np.float64], mean_kpa: float) -> None:
-    """Enter a healthy block: its minimum, how far the day's means rise, and how much they move at the least."""
-    last_kpa = x[AT + st.LOW_LAST]
+    """Enter a healthy block: its minimum, how far the day's means rise, and how much they move at this time of day."""
+    change_kpa = mean_kpa - x[AT + st.LOW_LAST]
+    if not math.isnan(change_kpa):
+        slot = _moves_at(x[AT + st.LOW_OPEN_US])
+        usual, square = x[slot], change_kpa * change_kpa
+        x[slot] = square if math.isnan(usual) else usual + (square - usual) / MOVES_BLOCKS
     if x[AT + st.LOW_DAY_N] > 0.0:
         x[st.LEAK_DAY_UP_KPA] = max(x[st.LEAK_DAY_UP_KPA], mean_kpa - x[AT + st.LOW_DAY_MIN])
-    if not math.isnan(last_kpa):
-        x[st.LEAK_RUN_KPA2] += (mean_kpa - last_kpa) ** 2
-    if (x[AT + st.LOW_DAY_N] + 1.0) % RUN == 0.0:
-        x[st.LEAK_DAY_QUIET_KPA2] = min(x[st.LEAK_DAY_QUIET_KPA2], x[st.LEAK_RUN_KPA2] / RUN)
-        x[st.LEAK_RUN_KPA2] = 0.0
-    if not learn_block(x, AT, mean_kpa):
-        return
-    up, usual_up = x[st.LEAK_DAY_UP_KPA], x[st.LEAK_UP_KPA]
-    x[st.LEAK_UP_KPA] = up if not up > usual_up else usual_up + FORGET * (up - usual_up)
-    quiet, usual = x[st.LEAK_DAY_QUIET_KPA2], x[st.LEAK_QUIET_KPA2]
-    if quiet < np.inf:
-        x[st.LEAK_QUIET_KPA2] = quiet if math.isnan(usual) else usual + FORGET * (quiet - usual)
-    x[st.LEAK_DAY_UP_KPA] = x[st.LEAK_RUN_KPA2] = 0.0
-    x[st.LEAK_DAY_QUIET_KPA2] = np.inf
+    if learn_block(x, AT, mean_kpa):
+        up, usual = x[st.LEAK_DAY_UP_KPA], x[st.LEAK_UP_KPA]
+        x[st.LEAK_UP_KPA] = usual + FORGET * (up - usual) if up > usual else up
+        x[st.LEAK_DAY_UP_KPA] = 0.0
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -127,19 +134,19 @@ def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
     if n == 1.0:
         x[AT + st.LOW_ONSET_US] = open_us
         x[st.LEAK_OUT_MIN_KPA] = mean_kpa
-        x[st.LEAK_OUT_UP_KPA] = x[st.LEAK_OUT_KPA2] = 0.0
+        x[st.LEAK_OUT_UP_KPA] = x[st.LEAK_OUT_SCORE] = 0.0
     x[st.LEAK_OUT_UP_KPA] = max(x[st.LEAK_OUT_UP_KPA], mean_kpa - x[st.LEAK_OUT_MIN_KPA])
     x[st.LEAK_OUT_MIN_KPA] = min(x[st.LEAK_OUT_MIN_KPA], mean_kpa)
-    if n > 2.0:
-        x[st.LEAK_OUT_KPA2] += (mean_kpa - x[AT + st.LOW_LAST]) ** 2
-    if x[AT + st.LOW_LEVEL] == 2.0:
+    usual_kpa2 = x[_moves_at(x[AT + st.LOW_OPEN_US])]
+    if n > 2.0 and usual_kpa2 > 0.0:
+        ratio = (mean_kpa - x[AT + st.LOW_LAST]) ** 2 / usual_kpa2
+        gain = -0.5 * math.log(LOST) - 0.5 * (1.0 / LOST - 1.0) * ratio
+        x[st.LEAK_OUT_SCORE] = max(x[st.LEAK_OUT_SCORE] + gain, AGAINST)
+    if x[LEVEL] == 2.0:
         return 2
     lasted_us = n * x[AT + st.LOW_SPAN_US]
-    still = lasted_us >= DAY_US and x[st.LEAK_OUT_UP_KPA] < LOST * x[st.LEAK_UP_KPA]
-    needed_us = QUIET_ZONE_US if _in_zone(x, mean_kpa) else QUIET_US
-    moves_kpa2 = x[st.LEAK_OUT_KPA2] / (n - 2.0) if n > 4.0 else np.inf
-    quiet = lasted_us >= needed_us and moves_kpa2 < LOST * x[st.LEAK_QUIET_KPA2]
-    if still or quiet:
+    still = lasted_us >= DAY_US and x[st.LEAK_OUT_UP_KPA] < HALF * x[st.LEAK_UP_KPA]
+    if still or x[st.LEAK_OUT_SCORE] >= (SURE_ZONE if _in_zone(x, mean_kpa) else SURE):
         return 2
     return 1 if n > 1.0 else 0
 
@@ -154,11 +161,14 @@ def _end(x: NDArray[np.float64]) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
     """Judge one block mean; return the level."""
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     bottom, limit = x[AT + st.LOW_BOTTOM], x[AT + st.LOW_LIMIT]
     back = mean_kpa >= (0.5 * (bottom + limit) if level == 2 else limit)
     if back or math.isnan(limit):
         if x[AT + st.LOW_OUT_N] > 0.0:
+            rise_kpa = mean_kpa - x[st.LEAK_OUT_MIN_KPA]
+            if level < 2 and rise_kpa >= LIVELY * x[st.LEAK_UP_KPA]:
+                shift(x, AT, x[st.LEAK_OUT_MIN_KPA] - bottom)
             _end(x)
         _learn(x, mean_kpa)
         return 0
@@ -175,7 +185,7 @@ def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _close(x: NDArray[np.float64], t_us: float) -> int:
     """Close the open block; return the level."""
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     flow_ul_h = x[AT + st.LOW_FLOW] / x[AT + st.LOW_N]
     x[AT + st.LOW_FLOW] = 0.0
     open_us = x[AT + st.LOW_OPEN_US]
@@ -200,7 +210,7 @@ def leak_row(
     uL/h, asked where nothing was ever programmed. Any of them may be NaN or infinite = not reported.
     """
     x = borrow(x)
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     flow_ul_h = programmed_ul_h if x[st.OCC_PROGRAMMED] == 1.0 else sensed_ul_h
     if not abs(pressure_kpa) < np.inf or flow_ul_h == 0.0:
         return level
@@ -222,7 +232,7 @@ def leak_row(
                 x[AT + st.LOW_ONSET_US] = t_us - hours
     else:
         x[st.LEAK_FAR_ROWS] = 0.0
-    x[AT + st.LOW_LEVEL] = level
+    x[LEVEL] = level
     return level
 
 

@@ -1,6 +1,6 @@
-"""How low the slow course of a pressure goes while all is well: hourly block means and their daily minima.
+"""How low the slow course of a pressure goes while all is well: block means and their daily minima.
 
-Rows are averaged over blocks that do not overlap, of an hour or four rows, whichever is longer: an hour is well beyond the
+Rows are averaged over blocks that do not overlap, of 24 to 60 minutes or four rows, whichever is longer: that is beyond the
 correlation of breathing and sensor noise, and a tenth of the time in which lost drug does harm, so that a few blocks are
 evidence that no row is. A sensor whose blocks last another time than they used to (an outage, a stop) gives no block.
 
@@ -27,8 +27,8 @@ from kernels.pressure_model import DAY_US, K_OF_N, ROUNDING
 
 HOUR_US: Final = 3.6e9
 FIRST_ROWS: Final = 4.0  # rows of the shortest block
-SHORT: Final = 0.6  # of an hour: blocks that last less become twice as long
-LONG: Final = 1.5  # of an hour: blocks that last more become half as long
+SHORT: Final = 0.4  # of an hour: blocks that last less become twice as long
+LONG: Final = 1.0  # of an hour: blocks that last more become half as long
 LATE: Final = 2.0  # usual lengths: a block that took longer has a gap inside
 DAYS: Final = 6
 DAYS_READY: Final = 2.0

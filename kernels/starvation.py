@@ -12,7 +12,8 @@ level  of the volume programmed since the onset more than MISSING is still in th
 motor  the current lies below IDLE of its healthy mean and DEVS deviations below it
 
 Active: inlet and one of the others, from the second block on. Pending: inlet alone, from the second block on. Flow or
-level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that. Without
+level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that, after three
+without any other word. Without
 an inlet sensor flow and level must both be missing more than half: what is left to a worn stroke (`under_delivery`) and to
 air is less. A pump with only an inlet, or only one of the others, never goes beyond pending.
 
@@ -37,6 +38,7 @@ from kernels.pressure_model import DAY_US
 
 HOUR_US: Final = 3.6e9
 AT: Final = st.STARVATION
+LEVEL: Final = AT + st.LOW_LEVEL
 SHORT: Final = 0.8  # of the healthy share
 KEPT: Final = 0.9  # of the healthy share, and of the volume asked: delivery as ever
 DEVS: Final = 5.0  # mean absolute deviations: four sd
@@ -45,6 +47,9 @@ HALF: Final = 0.55  # the same where no inlet speaks; [S] worn strokes of domain
 IDLE: Final = 0.85  # of the healthy current
 DRY: Final = 0.05  # of the reservoir
 FORGET: Final = 1.0 / 16.0
+UNDECIDED_US: Final = (
+    3 * DAY_US
+)  # inlet alone: a new zero of the sensor, or nothing that anybody can tell from it
 JUMP: Final = 8.0  # sd of the level beyond what can be asked: a refill, or the sensor jumped
 
 
@@ -135,7 +140,7 @@ def _out(
         x[st.STV_SHORT_UL] += kept_ul
         x[st.STV_ASKED_UL] += asked_ul
     flow, level, motor = _flow_says(x, share), _level_says(x), _motor_says(x)
-    if x[AT + st.LOW_LEVEL] == 2.0:
+    if x[LEVEL] == 2.0:
         return 2
     if n < 2.0:
         return 0
@@ -152,7 +157,7 @@ def _judge(
     x: NDArray[np.float64], mean_kpa: float, share: float, kept_ul: float, asked_ul: float, open_us: float
 ) -> int:
     """Judge one block; return the level."""
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     bottom, limit = x[AT + st.LOW_BOTTOM], x[AT + st.LOW_LIMIT]
     if math.isnan(mean_kpa):
         low = _flow_says(x, share) == 1 and share < (1.0 - HALF) * x[st.STV_SHARE]
@@ -164,7 +169,10 @@ def _judge(
         _learn(x, mean_kpa, share, kept_ul)
         return 0
     level = _out(x, mean_kpa, share, kept_ul, asked_ul, open_us)
-    if level == 0 and x[AT + st.LOW_OUT_N] * x[AT + st.LOW_SPAN_US] >= DAY_US:
+    lasted_us = x[AT + st.LOW_OUT_N] * x[AT + st.LOW_SPAN_US]
+    contradicted = level == 0 and lasted_us >= DAY_US
+    if contradicted or (level == 1 and lasted_us >= UNDECIDED_US and not math.isnan(mean_kpa)):
+        level = 0
         shift(x, AT, mean_kpa - bottom)
         x[AT + st.LOW_OUT_N] = 0.0
         x[AT + st.LOW_ONSET_US] = np.nan
@@ -180,7 +188,7 @@ def _close(x: NDArray[np.float64], t_us: float) -> int:
     open_us = x[AT + st.LOW_OPEN_US]
     usable, mean_kpa = close_block(x, AT, t_us)
     kept_ul = _level_block(x, asked_ul)
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     if usable:
         level = _judge(x, mean_kpa, share, kept_ul, asked_ul, open_us)
     if not math.isnan(mean_kpa):
@@ -205,7 +213,7 @@ def starvation_row(
     the last row with boluses and priming, since_us before. Readings may be NaN or infinite = not reported.
     """
     x = borrow(x)
-    level = int(x[AT + st.LOW_LEVEL])
+    level = int(x[LEVEL])
     if not expected_ul > 0.0 or x[st.OCC_LEVEL] + x[st.DRV_LEVEL] > 0.0:
         return level
     if x[st.RES_V_UL] < DRY * 1000.0 * x[st.RESERVOIR_ML]:
@@ -218,7 +226,7 @@ def starvation_row(
     x[AT + st.LOW_FLOW] += expected_ul
     if low_row(x, AT, t_us, inlet_kpa):
         level = _close(x, t_us)
-        x[AT + st.LOW_LEVEL] = level
+        x[LEVEL] = level
     return level
 
 

@@ -230,12 +230,10 @@ LOW_RING: Final = 16  # kPa, 6 slots: smallest block mean of each day
 LEAK: Final = 256
 LEAK_DAY_UP_KPA: Final = 278  # kPa, largest rise of block means over the smallest before, in the open day
 LEAK_UP_KPA: Final = 279  # kPa, the same on the quietest of the recent healthy days; NaN = not known
-LEAK_RUN_KPA2: Final = 280  # kPa^2, sum of squared differences of neighbouring block means in the open run
-LEAK_DAY_QUIET_KPA2: Final = 281  # kPa^2, smallest mean square of a run in the open day
-LEAK_QUIET_KPA2: Final = 282  # kPa^2, the same, usual of recent days; NaN = not known
+# 280..282 are free
 LEAK_OUT_MIN_KPA: Final = 283  # kPa, smallest block mean of the excursion
 LEAK_OUT_UP_KPA: Final = 284  # kPa, largest rise over the smallest before within it
-LEAK_OUT_KPA2: Final = 285  # kPa^2, squared differences of its block means, the fall itself left out
+LEAK_OUT_SCORE: Final = 285  # 1, log likelihood ratio of its block means: nothing moves them against as ever
 LEAK_FLOW_LOW_UL_H: Final = 286  # uL/h, lowest flow of a block that the bottom has seen
 LEAK_FAR_ROWS: Final = 287  # rows in a row far below the bottom, near the zero of the gauge
 
@@ -329,7 +327,12 @@ HLT_CHANNELS: Final = (
     "fluid_c",
 )
 
-# --- CHANNELS 416..463 (kernels/channels.py)
+# --- CHANNELS 416..455 (kernels/channels.py)
+
+# Of LEAK: 456..463
+LEAK_MOVES_KPA2: Final = (
+    456  # kPa^2, 8 slots: mean squared change from block to block by time of day; NaN = not known
+)
 
 # --- FLUID 384..415: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)
 FLU_LEVEL_UG_H: Final = 384  # ug/h, 4 slots: level times clearance for half-lives of 0.9, 1.5, 3 and 6 h
