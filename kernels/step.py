@@ -380,6 +380,8 @@ def warm() -> None:
     ledger.first_concentration(x, x[DEAD_VOLUME_UL], 1.0)
     fluid.levels(x, 0.0, np.zeros(4))
     fluid.low_limit(x, 0)
+    fluid.low_off(x, 0)
+    fluid.status(x)
     fluid.crossing_h(1.0, 0.0, 0.5, 6.0)
     fluid.known(x)
     fluid.block(x, 0.0, True)
