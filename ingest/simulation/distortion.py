@@ -118,7 +118,7 @@ class Distorter:
             share = bent.noise_sd / math.sqrt(len(bent.memories)) * math.sqrt(1.0 - keep**2)
             begun = self._carried.get((name, place), 0.0)
             steps = (share * rng.standard_normal(count)).tolist()
-            series = list(accumulate(steps, lambda last, new, keep=keep: last * keep + new, initial=begun))
+            series = list(accumulate(steps, _keeping(keep), initial=begun))
             self._carried[name, place] = series[-1]
             total += series[1:]
         return total
@@ -130,3 +130,8 @@ class Distorter:
         first = int(np.argmax(covered))
         held = float(column[first - 1]) if first else self._last.get(name, float(column[0]))
         return np.where(covered, held, column)
+
+
+def _keeping(keep: float) -> Callable[[float, float], float]:
+    """One step of an AR(1) process."""
+    return lambda last, new: last * keep + new

@@ -81,7 +81,7 @@ def draw_strain(rng: np.random.Generator, days: float, kind: str | None, day: fl
     needed = min(days, needed if day is None else max(needed, day + needed / 2.0))
     slowest_s = max(SHORTEST_S, min(needed * DAY_US / SECOND_US / MOST_ROWS, LONGEST_S))
     period_us = max(round(log_uniform(rng, slowest_s, LONGEST_S)), 1) * SECOND_US
-    upload_us = min(max(round(period_us * log_uniform(rng, 5.0, 300.0)), MINUTE_US), 12 * HOUR_US)
+    upload_us = min(max(round(period_us * log_uniform(rng, 16.0, 500.0)), MINUTE_US), 12 * HOUR_US)
     uplink = Uplink(
         period_us,
         max(upload_us, period_us),

@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 import msgspec
-from rich.console import Console
 
 from contract.errors import UnusableInputError
 from thecaflow.commands.simulate import Moment
@@ -18,8 +17,6 @@ from thecaflow.evaluation.result import Evaluation, evaluate
 from thecaflow.evaluation.scores import PumpScore
 from thecaflow.event_files import STDIN, size_of
 from thecaflow.progress import bar
-
-WIDTH: Final = 150  # of the tables where standard output is no terminal
 
 EPILOG: Final = """\b
 Examples:
@@ -73,7 +70,7 @@ def command(
     if json_path is not None:
         _write_json(json_path, result)
     drawn = [] if report_folder is None else pictures.write(result, report_folder)
-    _show(result)
+    tables.show(result, tables.wide_console())
     if drawn:
         click.echo(f"pictures: {', '.join(map(str, drawn))}", err=True)
     return 0
@@ -116,12 +113,3 @@ def _write_json(path: Path, result: Evaluation) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     except OSError as failed:
         raise UnusableInputError(f"can't write {path}: {failed.strerror}") from failed
-
-
-def _show(result: Evaluation) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    console.print(tables.causes(result))
-    console.print(tables.confusion(result))
-    console.print(tables.forecasts(result))

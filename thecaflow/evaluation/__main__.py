@@ -15,7 +15,6 @@ from thecaflow.evaluation import bars, fleets, pictures, tables
 from thecaflow.evaluation.result import Evaluation, evaluate
 
 _EVERY_S: Final = 30.0
-_WIDTH: Final = 150
 
 EPILOG: Final = """\b
 Examples:
@@ -43,9 +42,7 @@ Interrupted, it goes on where it stood if it is called with the same folder and 
 @click.option("--only", type=click.Choice(["normal", "stress"]), default=None, help="One of the two fleets.")
 def main(seed: int, folder: Path, processes: int, share: float, only: str | None) -> None:
     """Simulate the fleets, fold them, print how well faults were found and whether that is good enough."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH)
+    console = tables.wide_console()
     console.print(f"seed {seed}")
     wanted = [
         (fleets.normal(seed, share), bars.NORMAL),
@@ -56,7 +53,8 @@ def main(seed: int, folder: Path, processes: int, share: float, only: str | None
         if only in (None, fleet.name):
             result = _run(fleet, folder, processes, console)
             verdicts = bars.judge(result, asked)
-            _show(fleet.name, result, console)
+            console.print(f"\n{fleet.name}")
+            tables.show(result, console)
             console.print(tables.bars(verdicts))
             passed = passed and all(one.passed for one in verdicts)
     console.print("evaluation passed" if passed else "evaluation FAILED")
@@ -83,13 +81,6 @@ def _run(fleet: fleets.Fleet, folder: Path, processes: int, console: Console) ->
     (folder / f"{fleet.name}.json").write_bytes(written + b"\n")
     pictures.write(result, folder / fleet.name)
     return result
-
-
-def _show(name: str, result: Evaluation, console: Console) -> None:
-    console.print(f"\n{name}")
-    console.print(tables.causes(result))
-    console.print(tables.confusion(result))
-    console.print(tables.forecasts(result))
 
 
 if __name__ == "__main__":

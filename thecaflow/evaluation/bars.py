@@ -97,11 +97,15 @@ def shown(estimate: Estimate, *, percent: bool = True) -> str:
     """A number with its interval, as it is printed."""
     if estimate.value is None:
         return "-"
-    form = (lambda number: f"{100 * number:.1f}") if percent else (lambda number: f"{number:.3g}")
     unit = " %" if percent else ""
+    told = f"{_form(estimate.value, percent=percent)}{unit}"
     if estimate.lo is None or estimate.hi is None:
-        return f"{form(estimate.value)}{unit}"
-    return f"{form(estimate.value)}{unit} ({form(estimate.lo)}-{form(estimate.hi)})"
+        return told
+    return f"{told} ({_form(estimate.lo, percent=percent)}-{_form(estimate.hi, percent=percent)})"
+
+
+def _form(number: float, *, percent: bool) -> str:
+    return f"{100 * number:.1f}" if percent else f"{number:.3g}"
 
 
 def _labelled(result: Evaluation) -> list[CauseResult]:

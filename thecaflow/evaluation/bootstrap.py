@@ -49,7 +49,7 @@ class Bootstrap:
         if estimate.value is None or 0.0 < found < n:
             return estimate
         # All of n succeeded: p^n = tail. A pump is one trial here, since its own depend on each other.
-        bound = _TAIL ** (1.0 / np.count_nonzero(trials))
+        bound = _TAIL ** (1.0 / int(np.count_nonzero(trials)))
         lo, hi = (bound, 1.0) if found >= n else (0.0, 1.0 - bound)
         return Estimate(value=estimate.value, lo=lo, hi=hi, n=n)
 

@@ -10,7 +10,8 @@ expected     what a nuisance allows, while it lasts and a day longer
 wrong        any other while a fault is there: another cause beside, or instead of, the right one
 false        any other on a healthy span: a pump without faults, before an onset, or a day after an end
 
-Only loud alarms (high or medium) and those of a labelled cause are judged: a ticket that a refill is due is no mistake.
+Only loud alarms (high or medium) are judged, and those of a labelled cause that is never loud by itself: a ticket that a
+refill is due is no mistake, nor is what is only written down (a rotor that stands in an announced MRI window).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from contract.facts import Alert, AlertState, Cause, Priority
+from contract.facts import DEFAULT_PRIORITY, Alert, AlertState, Cause, Priority
 from ingest.simulator import Label
 
 STANDING: Final = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.LATCHED, AlertState.SHELVED)
@@ -106,7 +107,7 @@ def match(
 ) -> Match:
     """Match one pump's labels with its alert lines, in order of time, over the span of its recording.
 
-    labelled: causes that are judged even if they are not loud; default: those of these labels.
+    labelled: causes that are looked for, so that those of them that are never loud are judged, too; default: these labels'.
     """
     lines = list(alerts)
     faults = sorted((one for one in labels if one.cause is not None), key=lambda one: one.onset_us)
@@ -117,7 +118,8 @@ def match(
     judged = [
         _judge(alarm, faults, nuisances, named)
         for alarm in alarms
-        if alarm.loud is not None or alarm.cause in known
+        if alarm.loud is not None
+        or (alarm.cause in known and DEFAULT_PRIORITY[alarm.first.cause] not in LOUD)
     ]
     found = tuple(_found(fault, lines, judged, alarms) for fault in faults)
     return Match(found, tuple(judged), healthy_us(faults, span_us))

@@ -10,8 +10,8 @@ from typing import Final
 
 from contract.errors import UnusableInputError
 from thecaflow.evaluation.calibration import QUANTILES
-from thecaflow.evaluation.result import NOTHING, Evaluation
-from thecaflow.evaluation.tables import seconds
+from thecaflow.evaluation.result import Evaluation
+from thecaflow.evaluation.tables import columns_of, seconds
 
 SIDE: Final = 420
 LEFT: Final = 56
@@ -106,8 +106,7 @@ def delays(result: Evaluation) -> str:
 def confusion(result: Evaluation) -> str:
     """Labelled cause (rows) against what was said first (columns), as shares of the row."""
     rows = list(result.confusion)
-    others = sorted({name for row in result.confusion.values() for name in row} - {*rows, NOTHING})
-    columns = [*rows, *others, NOTHING]
+    columns = columns_of(result)
     cell, margin, head = 34, 150, 150
     parts = []
     for place, name in enumerate(columns):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,6 +17,8 @@ from thecaflow.evaluation.scores import FaultScore, PumpScore
 YEAR_US: Final = 365.25 * 86_400e6
 DELAYS: Final = (0.5, 0.9, 0.95)
 NOTHING: Final = "nothing"
+MISSED: Final = "missed"
+ALL: Final = "all"
 MISTAKES: Final = (Verdict.WRONG, Verdict.FALSE)
 
 
@@ -59,6 +61,17 @@ class ForecastResult(msgspec.Struct, frozen=True, kw_only=True):
     bins: tuple[tuple[int, float, float], ...]
 
 
+class Lapse(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong in one way: a cause `missed`, `wrong` or `false`, of a kind of fault, how often, with an example."""
+
+    how: str
+    cause: str
+    kind: str
+    count: int
+    pump: str
+    at_us: int | None = None
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `pooled` is over all causes; `confusion`: labelled cause -> what was said first -> how often."""
 
@@ -71,6 +84,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[CauseResult, ...]
     confusion: dict[str, dict[str, int]]
     forecasts: ForecastResult
+    lapses: tuple[Lapse, ...]
     delays_s: dict[str, tuple[float, ...]]
     """Delays of all named faults by cause, for pictures."""
 
@@ -82,17 +96,18 @@ def evaluate(scores: Sequence[PumpScore], seed: int) -> Evaluation:
     seen = {fault.cause for one in scores for fault in one.faults}
     seen |= {alarm.cause for one in scores for alarm in one.alarms if alarm.verdict in MISTAKES}
     causes = [str(cause) for cause in Cause if str(cause) in seen]
-    results = tuple(_cause(scores, draws, cause, lambda name, cause=cause: name == cause) for cause in causes)
+    results = tuple(_cause(scores, draws, cause) for cause in causes)
     return Evaluation(
         seed=seed,
         pumps=len(scores),
         healthy_pumps=sum(one.healthy for one in scores),
         healthy_years=sum(one.healthy_us for one in scores) / YEAR_US,
         years=sum(one.span_us for one in scores) / YEAR_US,
-        pooled=_cause(scores, draws, "all", lambda _: True),
+        pooled=_cause(scores, draws, None),
         causes=results,
         confusion=_confusion(scores),
         forecasts=_forecasts(scores, draws),
+        lapses=_lapses(scores),
         delays_s={
             cause: tuple(
                 sorted(f.delay_s for f in _faults(scores) if f.cause == cause and f.delay_s is not None)
@@ -107,10 +122,8 @@ def _faults(scores: Sequence[PumpScore]) -> list[FaultScore]:
     return [fault for one in scores for fault in one.faults if fault.observable]
 
 
-def _cause(
-    scores: Sequence[PumpScore], draws: Bootstrap, name: str, of: Callable[[str], bool]
-) -> CauseResult:
-    """Count one cause, or all, pump by pump."""
+def _cause(scores: Sequence[PumpScore], draws: Bootstrap, cause: str | None) -> CauseResult:
+    """Count one cause, None: all of them, pump by pump."""
     faults, named, harmful, in_time, said, right = ([0.0] * len(scores) for _ in range(6))
     good, mistakes, loud_false = ([0.0] * len(scores) for _ in range(3))
     delays: list[float] = []
@@ -119,7 +132,7 @@ def _cause(
     verdicts: Counter[str] = Counter()
     for pump, score in enumerate(scores):
         for fault in score.faults:
-            if not of(fault.cause):
+            if cause not in (None, fault.cause):
                 continue
             if not fault.observable:
                 unobservable += 1
@@ -136,14 +149,14 @@ def _cause(
                 said[pump] += 1
                 right[pump] += fault.said == fault.cause
         for alarm in score.alarms:
-            if of(alarm.cause):
+            if cause in (None, alarm.cause):
                 verdicts[alarm.verdict] += 1
                 good[pump] += alarm.verdict == Verdict.NAMED
                 mistakes[pump] += alarm.verdict in MISTAKES
                 loud_false[pump] += alarm.loud and alarm.verdict == Verdict.FALSE
     years = [score.healthy_us / YEAR_US for score in scores]
     return CauseResult(
-        cause=name,
+        cause=ALL if cause is None else cause,
         faults=int(sum(faults)),
         unobservable=unobservable,
         recall=draws.share(named, faults),
@@ -163,6 +176,30 @@ def _confusion(scores: Sequence[PumpScore]) -> dict[str, dict[str, int]]:
         table.setdefault(fault.cause, Counter())[fault.said or NOTHING] += 1
     order = {str(cause): place for place, cause in enumerate(Cause)}
     return {cause: dict(table[cause]) for cause in sorted(table, key=lambda name: order.get(name, -1))}
+
+
+def _lapses(scores: Sequence[PumpScore]) -> tuple[Lapse, ...]:
+    """Everything that went wrong, the commonest first."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    example: dict[tuple[str, str, str], tuple[str, int | None]] = {}
+    for score in scores:
+        ways: list[tuple[tuple[str, str, str], int | None]] = [
+            ((MISSED, fault.cause, fault.kind), None)
+            for fault in score.faults
+            if fault.observable and fault.delay_s is None
+        ]
+        ways += [
+            ((alarm.verdict, alarm.cause, alarm.kind), alarm.at_us)
+            for alarm in score.alarms
+            if alarm.verdict in MISTAKES
+        ]
+        for way, at_us in ways:
+            counted[way] += 1
+            example.setdefault(way, (score.pump, at_us))
+    return tuple(
+        Lapse(how=way[0], cause=way[1], kind=way[2], count=count, pump=example[way][0], at_us=example[way][1])
+        for way, count in counted.most_common()
+    )
 
 
 def _forecasts(scores: Sequence[PumpScore], draws: Bootstrap) -> ForecastResult:

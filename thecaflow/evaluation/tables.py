@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 
+from contract.times import format_us
 from thecaflow.evaluation.bars import Verdict, shown
 from thecaflow.evaluation.bootstrap import Estimate
 from thecaflow.evaluation.result import NOTHING, CauseResult, Evaluation
 
+WIDTH = 160
+_MOST_LAPSES = 12
 _HEADS = (
     "cause",
     "faults",
-    "recall",
-    "precision",
-    "before harm",
-    "right cause",
+    "recall %",
+    "precision %",
+    "before harm %",
+    "right cause %",
     "delay p50 / p90 / p95",
-    "false / year",
+    "false a year",
 )
 
 
@@ -29,7 +34,7 @@ def causes(result: Evaluation) -> Table:
         f"{result.pumps} pumps, {result.healthy_pumps} of them healthy; {result.years:.1f} pump-years, "
         f"{result.healthy_years:.1f} without a fault"
     )
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in _HEADS:
         table.add_column(name, no_wrap=True, justify="left" if name == "cause" else "right")
     for one in result.causes:
@@ -47,10 +52,7 @@ def _row(one: CauseResult) -> tuple[str, ...]:
     return (
         one.cause,
         faults,
-        shown(one.recall),
-        shown(one.precision),
-        shown(one.in_time),
-        shown(one.right),
+        *(shown(share).replace(" %", "") for share in (one.recall, one.precision, one.in_time, one.right)),
         delays if one.recall.value else "-",
         shown(one.false_per_year, percent=False),
     )
@@ -58,24 +60,41 @@ def _row(one: CauseResult) -> tuple[str, ...]:
 
 def confusion(result: Evaluation) -> Table:
     """Labelled cause against what was said first, consequences aside."""
-    said = [cause for cause in result.confusion if any(cause in row for row in result.confusion.values())]
-    others = sorted({name for row in result.confusion.values() for name in row} - set(said) - {NOTHING})
-    columns = [*said, *others, NOTHING]
-    table = Table(title="what was said first", title_justify="left")
+    columns = columns_of(result)
+    table = Table(title="what was said first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("labelled", no_wrap=True)
-    for number, _ in enumerate(columns):
-        table.add_column(str(number), justify="right", no_wrap=True)
-    for cause, row in result.confusion.items():
-        table.add_row(cause, *(_count(row.get(name, 0), own=name == cause) for name in columns))
-    table.caption = "  ".join(f"{number} {name}" for number, name in enumerate(columns))
-    table.caption_justify = "left"
+    for number, name in enumerate(columns):
+        head = str(number) if name in result.confusion else name
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, (cause, row) in enumerate(result.confusion.items()):
+        table.add_row(f"{number} {cause}", *(_count(row.get(name, 0), own=name == cause) for name in columns))
     return table
+
+
+def columns_of(result: Evaluation) -> list[str]:
+    """What the confusion's columns stand for: the causes that were labelled, then others that were said."""
+    others = {name for row in result.confusion.values() for name in row}
+    return [*result.confusion, *sorted(others - {*result.confusion, NOTHING}), NOTHING]
 
 
 def _count(number: int, *, own: bool) -> str:
     if not number:
         return "."
     return f"[bold]{number}[/]" if own else f"[red]{number}[/]"
+
+
+def lapses(result: Evaluation) -> str:
+    """What went wrong most often, each with an example to look at."""
+    told = [
+        f"  {one.count} x {one.cause} {one.how}, {one.kind}: {one.pump}"
+        + ("" if one.at_us is None else f" at {format_us(one.at_us)[:16]}")
+        for one in result.lapses[:_MOST_LAPSES]
+    ]
+    more = len(result.lapses) - len(told)
+    tail = [f"  and {more} other ways, in the JSON"] if more else []
+    return "\n".join(
+        ["missed, wrong and false, with an example each:", *told, *tail] if told else ["nothing went wrong"]
+    )
 
 
 def forecasts(result: Evaluation) -> str:
@@ -92,10 +111,25 @@ def forecasts(result: Evaluation) -> str:
     )
 
 
+def show(result: Evaluation, console: Console) -> None:
+    """Print everything."""
+    console.print(causes(result))
+    console.print(confusion(result))
+    console.print(lapses(result), markup=False, soft_wrap=True)
+    console.print(forecasts(result), markup=False, soft_wrap=True)
+
+
+def wide_console() -> Console:
+    """A console whose tables keep their width where standard output is a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
 def bars(verdicts: Sequence[Verdict]) -> Table:
     """Each bar, what was found, and whether it holds."""
     passed = sum(one.passed for one in verdicts)
-    table = Table(title=f"bars: {passed} of {len(verdicts)} hold", title_justify="left")
+    title = f"bars: {passed} of {len(verdicts)} hold"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "asked", "found", ""):
         table.add_column(name, no_wrap=True)
     for one in verdicts:

@@ -94,6 +94,12 @@ def test_low_alerts_are_judged_only_where_their_cause_is_labelled():
     assert verdicts([healthy()], lines, {"drive_wear"}) == [("drive_wear", Verdict.FALSE)]
 
 
+def test_what_is_only_written_down_is_not_judged():
+    """A stall in an announced MRI window is info: nobody is disturbed, though stalls are looked for."""
+    lines = [line(Cause.MOTOR_STALL, 10, priority=Priority.INFO)]
+    assert verdicts([healthy()], lines, {"motor_stall"}) == []
+
+
 def test_a_nuisance_allows_what_it_says_while_it_lasts():
     """A dead sensor may be called that; two days later the same words are a false alarm."""
     nuisance = Label("p", "sensor_stuck", None, at(10), at(20), also=("monitoring_lost",))
