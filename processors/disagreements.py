@@ -21,6 +21,7 @@ from contract.events import DeviceAlarm, VolumeReported
 from contract.facts import Cause
 from kernels import reservoir
 from kernels import state as s
+from kernels.drive import HABIT_UL
 from kernels.stroke import COUNTER_SOURCE
 from processors import marks
 from processors.alerts import Condition, is_on
@@ -142,15 +143,8 @@ def judge(state: PumpState, at_us: int) -> tuple[Clinic, list[Condition]]:
         if state.x[s.STALL_LEVEL] == 2.0 and not state.clinic.device_stall:
             on.append("unsaid")
     if device.claim_due_us == at_us:
-        claim, moved = device.claim, _moved(state, device, at_us)
-        if moved:
-            on.append("stall")
-        waits = state.clinic.device_stall and not moved
-        device = replace(
-            device,
-            claim=marks.now(state, at_us) if waits else claim,
-            claim_due_us=at_us + DAY_US if waits else None,
-        )
+        device, moves = _claimed(state, device, at_us)
+        on += ["stall"] if moves else []
     return _settle(state, device, at_us, on=tuple(on), off=tuple(off))
 
 
@@ -214,13 +208,17 @@ def _resolution_ul(state: PumpState, rate_ul_us: float) -> float:
     return 2.0 * ((quantum_ul if math.isfinite(quantum_ul) else 0.0) + rate_ul_us * period_us)
 
 
-def _moved(state: PumpState, device: DeviceWord, at_us: int) -> bool:
-    """Whether the counter has moved on as programmed since the device said that its motor stands."""
+def _claimed(state: PumpState, device: DeviceWord, at_us: int) -> tuple[DeviceWord, bool]:
+    """(what is waited for next, whether the counter has moved on as programmed since the device said that its motor stands)."""
     x, claim = state.x, device.claim
-    if claim is None or not state.clinic.device_stall or x[s.STALL_LEVEL] > 0.0:
-        return False
+    device = replace(device, claim=None, claim_due_us=None)
+    if claim is None or not state.clinic.device_stall:
+        return device, False
     present = marks.now(state, at_us)
     asked_ul = present.programmed_ul - claim.programmed_ul
-    usual_ul = float(x[s.DRV_COUNTER + 3])
     seen_ul = present.sensed_ul - claim.sensed_ul - float(x[s.RES_PENDING_UL])
-    return seen_ul >= max(MOVES * asked_ul, MOVEMENTS * usual_ul) and asked_ul > 0.0 and seen_ul > 0.0
+    if x[s.STALL_LEVEL] > 0.0 or not seen_ul > 0.0:
+        return replace(device, claim=present, claim_due_us=at_us + DAY_US), False
+    if seen_ul >= max(MOVES * asked_ul, MOVEMENTS * float(x[s.DRV_COUNTER + HABIT_UL])):
+        return device, True
+    return replace(device, claim=claim, claim_due_us=at_us + CLAIM_US), False
