@@ -2,7 +2,7 @@
 
 Physics: gas in the pump head or line is compressed instead of moved. The measured flow becomes ragged and falls short of what
 is programmed, the load of the motor falls, bubbles make it shake, and the gas, far more compliant than the line, damps
-the pulsation of the outlet pressure (or, in slugs, makes it ragged). Each sign alone has other reasons: a swapped or
+the pulsation of the outlet pressure. Each sign alone has other reasons: a swapped or
 noisy sensor, posture, a starved inlet. So at least two channels must say the same.
 
 Every row: `now += KEEP (reading - now)` for flow share, current and vibration, and the same for the change from reading to
@@ -12,11 +12,11 @@ repeats exactly says nothing (a stuck or coarse sensor). Every STEP rows four ev
 flow       sqrt(shortfall x raggedness): a smooth shortfall is another cause, a noisy sensor falls short of nothing
 current    shortfall from its line over the programmed flow, plus raggedness once it falls short
 vibration  the larger of its rise over that line and its raggedness
-pressure   raggedness or damping; beside the current alone only while the pressure is inside its envelope, since a leak
-           takes away pressure, load and pulsation together
+pressure   damping (raggedness is posture's too); beside the current alone only while the pressure is inside its envelope,
+           since a leak takes away pressure, load and pulsation together
 
 S = the second largest. Alarm: S > T = max(LEAST, RECORD x the largest healthy S that stood for two judgements, fading over
-FADE_US) in HOLD judgements in a row. Error rate: with S of exponential or heavier-than-Gaussian tail, the chance that
+FADE_US) in HOLD judgements between which S stays above T / 2. Error rate: with S of exponential or heavier-than-Gaussian tail, the chance that
 the largest of the next n judgements exceeds twice the largest of the last n is about 1/n (2^-a for a power law S^-a), whatever
 S is correlated with, provided that the spans are alike; n is the judgements of FADE_US, 10^3 at 15 min, 10^6 at 1 s. LEAST
 covers the beginning: 5 sds in two channels, in three judgements.
@@ -50,7 +50,7 @@ SD: Final = 1.25  # of a normal law, in mean absolute deviations
 QUIET: Final = 0.01  # of the habit: the least deviation, a sensor's own accuracy
 LEAST: Final = 5.0  # sds
 RECORD: Final = 2.0
-HOLD: Final = 3.0  # judgements until active, one fewer until pending
+HOLD: Final = 3.0  # judgements above T until active, one fewer until pending
 CALM: Final = 4.0  # judgements until over
 WARM: Final = 64.0  # judgements before anything is said
 SETTLED: Final = 16.0  # judgements before records count
@@ -73,7 +73,7 @@ def reset(x: NDArray[np.float64]) -> None:
     """Forget all habits: nothing learned, level 0."""
     x[st.AIR_LEVEL : st.AIR_Q_REF + 1] = np.nan
     x[st.AIR_LEVEL] = x[st.AIR_SCORE] = x[st.AIR_ROWS] = x[st.AIR_HOLD] = x[st.AIR_JUDGED] = 0.0
-    x[st.AIR_TOP] = x[st.AIR_LAST_EVIDENCE] = x[st.AIR_STOPPED] = x[st.AIR_ODD] = 0.0
+    x[st.AIR_TOP] = x[st.AIR_LAST_EVIDENCE] = x[st.AIR_ASIDE] = x[st.AIR_RECORD] = 0.0
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -153,9 +153,9 @@ def _evidence(x: NDArray[np.float64]) -> float:
             vibration = rise
         ragged = _excess(x, VIBRATION)
         vibration = max(vibration, ragged)
-    ratio = x[st.AIR_ROUGH + PRESSURE] / x[st.AIR_ROUGH_HABIT + PRESSURE]
-    if ratio > 0.0:
-        pressure = (max(ratio, 1.0 / ratio) - 1.0) / ROUGH_SD
+    ratio = x[st.AIR_ROUGH_HABIT + PRESSURE] / x[st.AIR_ROUGH + PRESSURE]
+    if ratio > 1.0:
+        pressure = (ratio - 1.0) / ROUGH_SD
         if current > max(flow, vibration) and pressure > max(flow, vibration) and not _usual_pressure(x):
             pressure = 0.0
     high, low = max(flow, current), min(flow, current)
@@ -241,18 +241,30 @@ def _judge(x: NDArray[np.float64], t_us: float) -> None:
         x[st.AIR_LEVEL] = min(max(x[st.AIR_HOLD] - HOLD + 2.0, 0.0), 2.0)
         if x[st.AIR_LEVEL] == 2.0:
             x[st.AIR_HOLD] = 0.0
-    else:
+    elif x[st.AIR_SCORE] <= 0.5:
         x[st.AIR_LEVEL] = x[st.AIR_HOLD] = 0.0
         x[st.AIR_ONSET_US] = np.nan
     if x[st.AIR_LEVEL] == 0.0 and (x[st.AIR_SCORE] <= 0.5 or not known):
         _learn(x)
-    if x[st.AIR_LEVEL] == 0.0 and x[st.AIR_SCORE] <= 1.0 and x[st.AIR_JUDGED] >= SETTLED:
-        gone_us = t_us - x[st.AIR_JUDGED_US]
-        if gone_us > 0.0:
-            x[st.AIR_TOP] *= max(1.0 - gone_us / FADE_US, 0.0)
-        x[st.AIR_TOP] = max(x[st.AIR_TOP], min(evidence, x[st.AIR_LAST_EVIDENCE]))
+    _keep_record(x, t_us, evidence)
     x[st.AIR_LAST_EVIDENCE] = evidence
     x[st.AIR_JUDGED_US] = t_us
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _keep_record(x: NDArray[np.float64], t_us: float, evidence: float) -> None:
+    """Keep the largest evidence that stood; it counts once the episode is over without an alarm, or air would raise T itself."""
+    if x[st.AIR_LEVEL] == 2.0:
+        x[st.AIR_RECORD] = 0.0
+        return
+    gone_us = t_us - x[st.AIR_JUDGED_US]
+    if gone_us > 0.0:
+        x[st.AIR_TOP] *= max(1.0 - gone_us / FADE_US, 0.0)
+    if x[st.AIR_JUDGED] >= SETTLED:
+        x[st.AIR_RECORD] = max(x[st.AIR_RECORD], min(evidence, x[st.AIR_LAST_EVIDENCE]))
+    if evidence < 0.5 * x[st.AIR_RECORD]:
+        x[st.AIR_TOP] = max(x[st.AIR_TOP], x[st.AIR_RECORD])
+        x[st.AIR_RECORD] = 0.0
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -275,37 +287,42 @@ def air_row(
     vibration_g: float,
     pressure_kpa: float,
     asked_ul_h: float,
+    rate_ul_h: float,
 ) -> int:
     """Fold one row; return 0 normal, 1 pending, 2 active.
 
     x: float64[SIZE]. t_us: us. flow_ul_h: measured, uL/h. motor_ma: mA. vibration_g: of either sensor, always the same one,
-    g. pressure_kpa: outlet, kPa. asked_ul_h: mean programmed flow since the last row with boluses, uL/h. Readings may be
-    NaN or infinite = not reported.
+    g. pressure_kpa: outlet, kPa. asked_ul_h: mean programmed flow since the last row with boluses, uL/h. rate_ul_h:
+    programmed flow right after the row, uL/h; a sensor may show either, so that the nearer one counts. Readings may be NaN or
+    infinite = not reported.
     """
     x = borrow(x)
     if not (asked_ul_h > 0.0 and asked_ul_h < np.inf):
-        if x[st.AIR_STOPPED] < STOP_ROWS:
-            x[st.AIR_STOPPED] = STOP_ROWS
+        if x[st.AIR_ASIDE] < STOP_ROWS:
+            x[st.AIR_ASIDE] = STOP_ROWS
             _restart(x)
         return int(x[st.AIR_LEVEL])
     share = flow_ul_h / asked_ul_h
+    at_once = flow_ul_h / rate_ul_h
+    if abs(at_once - x[st.AIR_FLOW_MEAN]) < abs(share - x[st.AIR_FLOW_MEAN]):
+        share = at_once
     if _stands(x, share, motor_ma):
-        x[st.AIR_STOPPED] += 1.0
-        if x[st.AIR_STOPPED] >= STOP_ROWS or x[st.STALL_LEVEL] > 0.0:
+        x[st.AIR_ASIDE] = max(x[st.AIR_ASIDE], 0.0) + 1.0
+        if x[st.AIR_ASIDE] >= STOP_ROWS or x[st.STALL_LEVEL] > 0.0:
             _restart(x)
             return int(x[st.AIR_LEVEL])
-    else:
-        x[st.AIR_STOPPED] = 0.0
+    elif x[st.AIR_ASIDE] > 0.0:
+        x[st.AIR_ASIDE] = 0.0
     if not x[st.AIR_Q_REF] > 0.0:
         x[st.AIR_Q_REF] = asked_ul_h
     flow = asked_ul_h / x[st.AIR_Q_REF]
     usual = x[st.AIR_Q_MEAN]
     if flow > ODD * usual or ODD * flow < usual:
-        x[st.AIR_ODD] += 1.0
-        if x[st.AIR_ODD] <= ODD_ROWS:
+        x[st.AIR_ASIDE] = min(x[st.AIR_ASIDE], 0.0) - 1.0
+        if x[st.AIR_ASIDE] >= -ODD_ROWS:
             return int(x[st.AIR_LEVEL])
-    else:
-        x[st.AIR_ODD] = 0.0
+    elif x[st.AIR_ASIDE] < 0.0:
+        x[st.AIR_ASIDE] = 0.0
     _smooth(x, st.AIR_Q_NOW, flow)
     if abs(share) < np.inf:
         _change(x, FLOW, share)

@@ -43,7 +43,7 @@ WARM: Final = 10.0  # days
 CLIP: Final = 3.0  # deviations that one day adds to the deviation at most
 SAME_FLOW: Final = 0.02  # of the programmed flow
 ENOUGH: Final = 0.5  # of a day's samples, and of the usual day's
-GROUPS: Final = 2.0
+GROUPS: Final = 2
 DAYS_ON: Final = 2.0  # days until active
 ACCEPT: Final = 9.0  # days until the new state is the habit
 
@@ -109,24 +109,29 @@ def _depends_on_flow(channel: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moved_groups(x: NDArray[np.float64]) -> float:
-    """Count the groups out of habit on the day that ends; note the channels in x[HLT_MOVED]."""
-    groups, moved, channels = 0.0, 0.0, 1.0
+def _moved_groups(x: NDArray[np.float64]) -> int:
+    """Count the groups out of habit on the day that ends; note the channels in x[HLT_MOVED].
+
+    A channel that was out of habit alone for two days already is a sensor's matter: it does not count with a later one.
+    """
+    groups, moved, channels = 0, 0, 1
+    before = int(x[st.HLT_MOVED])
+    old = before & (before >> CHANNELS) if x[st.HLT_ON_DAYS] == 0.0 else 0
     away_before = 0.0
     warmer = max(_deviation(x, BODY, _mean(x, BODY)), _deviation(x, FLUID, _mean(x, FLUID))) > WARMER_Z
     for channel in range(BODY):
         away = _deviation(x, channel, _mean(x, channel))
         explained = warmer and (channel in (CURRENT, PRESSURE, INLET))
         if away > Z and not explained:
-            moved += channels
-        else:
+            moved |= channels
+        if not away > Z or explained or old & channels:
             away = 0.0
         second = channel in (VIBRATION2, INLET, BATTERY)
         if away > 0.0 and not (second and away_before > 0.0):
-            groups += 1.0
+            groups += 1
         away_before = away
-        channels *= 2.0
-    x[st.HLT_MOVED] = moved
+        channels <<= 1
+    x[st.HLT_MOVED] = moved | (before & (1 << CHANNELS) - 1) << CHANNELS
     return groups
 
 
@@ -138,7 +143,7 @@ def _judge(x: NDArray[np.float64], asked: float) -> None:
     if x[st.WEAR_NAMED] > 0.0:
         x[st.HLT_LEVEL] = x[st.HLT_ON_DAYS] = 0.0
         return
-    groups = _moved_groups(x) if same_flow and x[st.HLT_DAYS] >= WARM else 0.0
+    groups = _moved_groups(x) if same_flow and x[st.HLT_DAYS] >= WARM else 0
     if groups >= GROUPS:
         x[st.HLT_ON_DAYS] += 1.0
         x[st.HLT_LEVEL] = 2.0 if x[st.HLT_ON_DAYS] >= DAYS_ON else 1.0
@@ -174,7 +179,7 @@ def _close(x: NDArray[np.float64], t_us: float) -> None:
             temperature_c,
             asked,
         )
-        if x[st.WEAR_LEVEL] == 2.0:
+        if x[st.WEAR_LEVEL] > 0.0:
             x[st.WEAR_NAMED] = 1.0
         _judge(x, asked)
     x[st.HLT_SUM : st.HLT_COUNT + CHANNELS] = 0.0

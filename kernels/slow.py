@@ -22,11 +22,13 @@ def slow_row(
     row: int,
     programmed_ul_h: float,
     sensed_ul_h: float,
+    rate_ul_h: float,
 ) -> None:
     """Fold a row; levels are in x[AIR_LEVEL], x[WEAR_LEVEL] and x[HLT_LEVEL].
 
     x: float64[SIZE]. t_us: us. columns: float64[13, n] (contract, telemetry). programmed_ul_h: mean since the last row with
-    boluses, uL/h. sensed_ul_h: the same by counter; it counts only while no program was ever known.
+    boluses, uL/h. sensed_ul_h: the same by counter; it counts only while no program was ever known. rate_ul_h: programmed flow
+    right after the row.
     """
     x, columns = borrow(x), borrow(columns)
     vibration_g = columns[7, row]
@@ -35,7 +37,7 @@ def slow_row(
     asked_ul_h = programmed_ul_h
     if not programmed_ul_h > 0.0 and x[st.PROGRAMMED_UL] == 0.0:
         asked_ul_h = sensed_ul_h
-    air.air_row(x, t_us, columns[1, row], columns[5, row], vibration_g, columns[3, row], asked_ul_h)
+    air.air_row(x, t_us, columns[1, row], columns[5, row], vibration_g, columns[3, row], asked_ul_h, rate_ul_h)
     if x[st.AIR_JUDGED_US] != t_us:
         return
     named = max(x[st.OCCLUSION_LEVEL], x[st.STALL_LEVEL], x[leak.LEVEL], x[starvation.LEVEL], x[st.AIR_LEVEL])

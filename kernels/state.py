@@ -264,8 +264,8 @@ AIR_JUDGED: Final = 325  # judgements learned from
 AIR_TOP: Final = 326  # sds, largest healthy evidence of two judgements in a row, fading
 AIR_LAST_EVIDENCE: Final = 327  # sds, evidence at the last judgement
 AIR_JUDGED_US: Final = 328  # us, last judgement
-AIR_STOPPED: Final = 329  # rows in a row in which nothing moved
-AIR_ODD: Final = 330  # rows in a row with a flow far from habit (a bolus)
+AIR_ASIDE: Final = 329  # rows in a row in which nothing moved; below 0: with a flow far from habit (a bolus)
+AIR_RECORD: Final = 330  # sds, largest such evidence of the present episode
 AIR_LAST: Final = 331  # 4 slots: last flow share (1), current (mA), vibration (g), pressure (kPa)
 AIR_ROUGH: Final = 335  # 4 slots, same units: change from reading to reading over the last rows
 AIR_ROUGH_HABIT: Final = 339  # 4 slots, same units: the usual one
@@ -309,7 +309,7 @@ HLT_Q_SUM: Final = 467  # 1, sum of programmed flow / AIR_Q_REF over the samples
 HLT_SAMPLES: Final = 468  # samples of the open day
 HLT_Q_LAST: Final = 469  # 1, last day's programmed flow / AIR_Q_REF
 HLT_ON_DAYS: Final = 470  # days in a row that were out of habit
-HLT_MOVED: Final = 471  # bits of the channels (below) that were out of habit on the last day
+HLT_MOVED: Final = 471  # bits of the channels (below) that were out of habit on the last day judged, and above them the day before
 HLT_SUM: Final = 472  # 10 slots: sums of the open day; HLT_CHANNELS gives order and units
 HLT_COUNT: Final = 482  # 10 slots: readings in them
 HLT_MEAN: Final = 492  # 10 slots: usual day mean; NaN = none
@@ -330,8 +330,8 @@ HLT_CHANNELS: Final = (
 # --- CHANNELS 416..455 (kernels/channels.py)
 
 # Of LEAK: 456..463
-LEAK_MOVES_KPA2: Final = (
-    456  # kPa^2, 8 slots: mean squared change from block to block by time of day; NaN = not known
+LEAK_MOVES_KPA: Final = (
+    456  # kPa, 8 slots: usual change from block to block by eighths of the day; NaN = not known
 )
 
 # --- FLUID 384..415: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)

@@ -301,7 +301,7 @@ def rows(
             if level != before:
                 count = _signal(signals, count, row, RESTART, level)
         aired, worn, unwell = x[AIR_LEVEL], x[WEAR_LEVEL], x[HLT_LEVEL]
-        slow.slow_row(x, t_us, columns, row, mean_ul_h, sensed_ul_h)
+        slow.slow_row(x, t_us, columns, row, mean_ul_h, sensed_ul_h, rate_ul_h)
         if x[AIR_LEVEL] != aired:
             count = _signal(signals, count, row, AIR, x[AIR_LEVEL])
         if x[WEAR_LEVEL] != worn:

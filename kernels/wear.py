@@ -12,8 +12,8 @@ most, whatever its height, and a repair takes the rise back at once.
 Threshold: sensor drift is a random walk, for which this sum is a CUSUM with allowance k = DRIFT. From s^2, the daily variance of
 the walk, Brownian motion gives its mean time between false alarms, s^2 / (2 k^2) (e^(2kh/s^2) - ...) days; so
 h = s^2 / (2k) ln(1 + 2 k^2 FALSE_DAYS / s^2). White noise of a day mean telescopes: it adds WHITE sds once. Both come from
-the mean squares of changes over one and two days, v1 = s^2 + 2 w^2 and v2 = 2 s^2 + 2 w^2, of the pump itself; s^2 is taken as v1 / 4
-at least, since v2 - v1 is not well known after some weeks. Both are learned from falls only: noise falls as often as it rises,
+the mean squares of changes over one and two days, v1 = s^2 + 2 w^2 and v2 = 2 s^2 + 2 w^2, of the pump itself; s^2 is taken
+DOUBT of its sds above v2 - v1. Both are learned from falls only: noise falls as often as it rises,
 wear never does, so that wear does not raise its own threshold. FALSE_DAYS = 1000 pump-years a channel. Two channels that rise together
 need h or RISE_TWO, one alone (the other is missing or steady: it can be a sensor) h or RISE_ALONE.
 
@@ -43,7 +43,7 @@ RISE_TWO: Final = 0.1  # 10 %: several times a sensor's gain error
 RISE_ALONE: Final = 0.25
 FALSE_DAYS: Final = 1000.0 * 365.0
 WHITE: Final = 6.0
-WALK_LEAST: Final = 0.25
+DOUBT: Final = 1.5
 PRESSURE_DEVS: Final = 5.0
 VISCOSITY: Final = 0.03  # a degree: grease and water, 2-3 %
 MEMORY: Final = 48.0  # days
@@ -79,14 +79,13 @@ def _mean_square(before: float, now: float, share: float) -> float:
 def threshold(var1: float, var2: float, days: float) -> float:
     """Rise that random drift reaches once in FALSE_DAYS, from the mean squares of changes over one and two days.
 
-    A mean square of n numbers is known to sqrt(2 / n), and half of the days are falls; two sds of that are added.
+    A mean square of n numbers is known to sqrt(2 / n), and half of the days are falls; DOUBT sds of that are added.
     """
-    known = 1.0 + 2.0 * np.sqrt(4.0 / min(days, MEMORY))
-    var1, var2 = var1 * known, var2 * known
-    walk = max(var2 - var1, WALK_LEAST * var1)
+    doubt = DOUBT * np.sqrt(4.0 / min(days, MEMORY))
+    walk = max(var2 - var1, 0.0) + doubt * var1
     if not walk > 0.0:
         return 0.0
-    white = max(2.0 * var1 - var2, 0.0) / 2.0
+    white = 0.5 * var1 * (1.0 + doubt)
     scale = walk / (2.0 * DRIFT)
     return float(scale * np.log1p(2.0 * DRIFT * DRIFT * FALSE_DAYS / walk) + WHITE * np.sqrt(white))
 

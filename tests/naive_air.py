@@ -56,6 +56,7 @@ class NaiveAir:
     judged: int = 0
     judged_us: float = NAN
     top: float = 0.0
+    record: float = 0.0
     last_evidence: float = 0.0
     stopped: int = 0
     odd: int = 0
@@ -69,17 +70,22 @@ class NaiveAir:
         vibration: float,
         pressure: float,
         asked: float,
+        rate: float,
         stall: float,
     ) -> int:
         """Fold one row; 0 normal, 1 pending, 2 active."""
         if not (asked > 0.0 and math.isfinite(asked)):
             if self.stopped < 3:
-                self.stopped = 3
+                self.stopped, self.odd = 3, 0
                 self._restart()
             return self.level
         share = flow / asked
+        at_once = flow / rate if rate else NAN
+        if abs(at_once - self.course["flow"].mean) < abs(share - self.course["flow"].mean):
+            share = at_once
         if self._stands(share, current, stall):
             self.stopped += 1
+            self.odd = 0
             if self.stopped >= 3 or stall > 0:
                 self._restart()
                 return self.level
@@ -90,6 +96,7 @@ class NaiveAir:
         q = asked / self.q_ref
         if q > 2.0 * self.q_mean or 2.0 * q < self.q_mean:
             self.odd += 1
+            self.stopped = 0
             if self.odd <= 32:
                 return self.level
         else:
@@ -150,8 +157,7 @@ class NaiveAir:
                 vibration = max(vibration, sign)
         course = self.course["pressure"]
         if course.rough > 0 and course.rough_habit > 0:
-            ratio = course.rough / course.rough_habit
-            pressure = (max(ratio, 1 / ratio) - 1) / 0.25
+            pressure = max(course.rough_habit / course.rough - 1, 0) / 0.25
             base, top = self.envelope
             inside = abs(course.last - base) <= top - base
             if current > max(flow, vibration) and pressure > max(flow, vibration) and not inside:
@@ -174,15 +180,20 @@ class NaiveAir:
             self.level = min(max(self.hold - 1, 0), 2)
             if self.level == 2:
                 self.hold = 0
-        else:
+        elif self.score <= 0.5:
             self.level = self.hold = 0
         if self.level == 0 and (self.score <= 0.5 or not known):
             self._learn()
-        if self.level == 0 and self.score <= 1 and self.judged >= 16:
+        if self.level == 2:
+            self.record = 0.0
+        else:
             gone = t_us - self.judged_us
             if gone > 0:
                 self.top *= max(1 - gone / (14 * 86_400e6), 0.0)
-            self.top = max(self.top, min(evidence, self.last_evidence))
+            if self.judged >= 16:
+                self.record = max(self.record, min(evidence, self.last_evidence))
+            if evidence < self.record / 2:
+                self.top, self.record = max(self.top, self.record), 0.0
         self.last_evidence, self.judged_us = evidence, t_us
 
     def _learn(self) -> None:

@@ -27,15 +27,14 @@ class Track:
     rise: float = 0.0
 
     def needed(self, days: float) -> float:
-        """Rise beyond random drift (0 while unknown): once in 1000 years, two sds of doubt on the variances."""
+        """Rise beyond random drift (0 while unknown): once in 1000 years, 1.5 sds of doubt on the variances."""
         if math.isnan(self.var1) or math.isnan(self.var2):
             return 0.0
-        doubt = 1 + 2 * math.sqrt(2 / (min(days, 48) / 2))
-        var1, var2 = self.var1 * doubt, self.var2 * doubt
-        walk = max(var2 - var1, var1 / 4)
+        doubt = 1.5 * math.sqrt(2 / (min(days, 48) / 2))
+        walk = max(self.var2 - self.var1, 0) + doubt * self.var1
         if walk <= 0:
             return 0.0
-        white = max(2 * var1 - var2, 0) / 2
+        white = self.var1 * (1 + doubt) / 2
         return walk / 0.004 * math.log1p(8e-6 * 365_000 / walk) + 6 * math.sqrt(white)
 
 
@@ -143,6 +142,7 @@ class NaiveHealth:
     on_days: int = 0
     level: int = 0
     asked: float = NAN
+    moved: list[set[int]] = field(default_factory=lambda: [set(), set()])
 
     def day(self, means: list[float], asked: float, rough: float, *, named: bool) -> int:
         """Fold one day; the level. rough: usual change of the pressure from row to row."""
@@ -183,8 +183,11 @@ class NaiveHealth:
     def _groups(self, means: list[float], rough: float) -> int:
         away = [self.away(channel, mean, rough) for channel, mean in enumerate(means)]
         warmer = max(away[8:]) > 3
-        out = [a > 6 and not (warmer and channel in (1, 4, 5)) for channel, a in enumerate(away)]
-        return out[0] + out[1] + (out[2] or out[3]) + (out[4] or out[5]) + (out[6] or out[7])
+        out = {c for c, a in enumerate(away[:8]) if a > 6 and not (warmer and c in (1, 4, 5))}
+        old = self.moved[0] & self.moved[1] if self.on_days == 0 else set()
+        self.moved = [out, self.moved[0]]
+        kinds = [{0}, {1}, {2, 3}, {4, 5}, {6, 7}]
+        return sum(bool(kind & (out - old)) for kind in kinds)
 
     def _learn(self, channel: int, mean: float) -> None:
         usual, dev = self.usual[channel], self.dev[channel]

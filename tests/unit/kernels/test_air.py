@@ -30,7 +30,7 @@ def fresh() -> Floats:
 
 
 def hard_recording(seed: int) -> Floats:
-    """Rows (t, flow, current, vibration, pressure, asked, stall) with gaps, infinities, stops, boluses, air and stuck readings."""
+    """Rows (t, flow, current, vibration, pressure, asked, rate, stall) with gaps, infinities, stops, boluses, air and stuck readings."""
     rng = np.random.default_rng(seed)
     n = 3000
     t_us = np.cumsum(rng.choice([300e6, 300e6, 900e6], n))
@@ -52,14 +52,14 @@ def hard_recording(seed: int) -> Floats:
             column[:] = np.nan
     stall = np.zeros(n)
     stall[2200:2230] = 1.0
-    return np.column_stack([t_us, *rows, asked, stall])
+    return np.column_stack([t_us, *rows, asked, np.append(asked[1:], 4.0), stall])
 
 
 def levels_of(x: Floats, rows: Floats) -> list[int]:
     levels = []
-    for t_us, flow, current, vibration, pressure, asked, stall in rows.tolist():
+    for *row, stall in rows.tolist():
         x[st.STALL_LEVEL] = stall
-        levels.append(air.air_row(x, t_us, flow, current, vibration, pressure, asked))
+        levels.append(air.air_row(x, *row))
     return levels
 
 

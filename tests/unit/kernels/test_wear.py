@@ -78,7 +78,7 @@ def test_days_of_the_twin_have_wear():
 @pytest.mark.parametrize("channels", [(0, 1, 2), (0,), (1,), (0, 1)])
 @pytest.mark.parametrize("seed", range(3))
 def test_wear_is_found(per_day: float, channels: tuple[int, ...], seed: int):
-    """Current and vibration that grow: found at 25 % with two channels, at 45 % with one; the repair ends it in a day."""
+    """Current and vibration that grow: found at 30 % with two channels, at 45 % with one; the repair ends it in a day."""
     rng = np.random.default_rng(seed)
     days = quiet_days(rng, 100)
     worn = np.clip(np.arange(100) - 20, 0, None) * per_day
@@ -87,7 +87,7 @@ def test_wear_is_found(per_day: float, channels: tuple[int, ...], seed: int):
         days[:, channel] = days[:, channel] * (1 + worn) if channel in channels else np.nan
     levels = fold(fresh(), days)
     first = levels.index(2)
-    assert 0.0 < worn[first] <= (0.25 if len(channels) > 1 else 0.45)
+    assert 0.0 < worn[first] <= (0.3 if len(channels) > 1 else 0.45)
     assert not any(levels[:21])
     assert levels[90:] == [0] * 10
 
@@ -135,15 +135,16 @@ def test_look_alikes_are_silent(case: str, seed: int):
 
 
 @pytest.mark.parametrize(
-    ("noise", "walk"), [(0.002, 0.001), (0.02, 0.002), (0.002, 0.01), (0.1, 0.0), (0.01, 0.02)]
+    ("noise", "walk", "most"),
+    [(0.002, 0.001, 0), (0.02, 0.002, 0), (0.002, 0.01, 1), (0.1, 0.0, 0), (0.01, 0.02, 2)],
 )
-def test_healthy_years_are_silent(noise: float, walk: float):
-    """A hundred years of day means, from quiet sensors to a gain that walks 2 % a day: at most one false wear."""
+def test_healthy_years_are_silent(noise: float, walk: float, most: int):
+    """A hundred years of day means: no false wear on usual sensors, few where a gain walks 1-2 % a day for ever."""
     false = 0
     for seed in range(100):
         levels = fold(fresh(), quiet_days(np.random.default_rng(seed), 365, noise, walk))
         false += sum(b == 2 and a < 2 for a, b in itertools.pairwise(levels))
-    assert false <= 1
+    assert false <= most
 
 
 def test_threshold_is_that_of_the_random_walk():
