@@ -1,19 +1,11 @@
-"""Drug level in the spinal fluid, as a share of what this pump's patient is used to.
+"""Drug level in the spinal fluid, as what leaves the catheter's tip makes it rise and fall.
 
 One compartment for each half-life T of a grid over the population's range: dL/dt = ln 2 / T (r - L), with r the drug that leaves
 the catheter's tip (ledger.displace) in ug/h. L is the level times clearance, so that L = r in steady state and clearance cancels
 out. While r is constant, L <- r + (L - r) 2^(-dt / T) exactly, however the interval is cut; a dose at once adds ln 2 / T times it.
 
-The tip dose gathers in a block of BLOCK_US at least, over which it counts as even. The habit is learned day by day from the pump
-itself: trough and peak of the fastest and the slowest compartment, so that flex steps, pulses and a coarse counter are habits. A
-day that was low, over or blocked teaches nothing, unless ODD_DAYS of them follow each other with a dose: that is how it is now. A
-day without any dose never teaches. The first day is for the slowest compartment to settle (4 half-lives, 94 %), the second is the
-first habit, when the effect of an infusion is at its peak, too (24-48 h [S]).
-
-low   the fastest compartment is below a part of its usual trough (two half-lives; one for high-risk patients [P])
-over  the fastest compartment is above OVER x its usual peak; over at once where the slowest is, too
-
-Only ratios decide: a factor on all doses changes nothing. [S], [P] as in docs/domain.md. State: kernels.state, block FLUID.
+The tip dose gathers in a block of BLOCK_US at least, over which it counts as even; at its end kernels.fluid_habit judges the
+levels and learns from them. A factor on all doses changes nothing else. State: kernels.state, block FLUID. [S], [P]: docs/domain.md.
 """
 
 from __future__ import annotations
@@ -28,34 +20,25 @@ from numpy.typing import NDArray
 from kernels import dose
 from kernels import state as st
 from kernels.borrow import borrow
+from kernels.fluid_habit import (
+    DAY_US,
+    FAST,
+    HALF_LIFE_H,
+    HOUR_US,
+    SLOW,
+    forget_day,
+    judge,
+    learn,
+    status,
+    watch_day,
+)
 from kernels.pulses import PULSE_UL
 
-HOUR_US: Final = 3.6e9
-DAY_US: Final = 8.64e10
-HALF_LIFE_H: Final = (0.9, 1.5, 3.0, 6.0)  # [S] population range of baclofen in spinal fluid
-FAST, SLOW = 0, 3  # of them
 LN2: Final = math.log(2.0)
-BLOCK_US: Final = (
-    9.0e8  # 15 min: a dose at an end of it counts 10 % too much or too little in the fastest compartment [P]
-)
-LOW_SHARE: Final = 0.25  # of the usual trough [P]
-LOW_SHARE_HIGH_RISK: Final = 0.5  # [P]: "earlier withdrawal" [S]
-OVER: Final = 2.5  # times the usual peak [P]: two steps of titration at their upper limit are 1.7, and 3 is implausible [S]
-OVER_OFF: Final = 2.0  # times the usual peak: no longer over
-ODD_DAYS: Final = 3.0  # [S] the untreated course is over after 72 h
+BLOCK_US: Final = 9.0e8  # 15 min: a dose at an end of it counts 10 % wrong in the fastest compartment [P]
 SPREAD_US: Final = HOUR_US  # what a program gave unevenly over a longer time is spread by its own hours
-PARTS_AT_MOST: Final = 72.0  # such hours are 12 half-lives of the slowest; days, where the program is even
-TRUSTED_DAYS: Final = 2.0  # closed days from which a habit is known
-FALL, RISE_TROUGH = (
-    0.5,
-    0.25,
-)  # a trough falls at once, by half a day at most, and rises by a quarter of the way
-RISE_PEAK, FALL_PEAK = (
-    0.5,
-    1.0 / 7.0,
-)  # a peak follows titration, and forgets within weeks, as tolerance does [P]
+PARTS_AT_MOST: Final = 72  # such hours are 12 half-lives of the slowest; days, where the program is even
 NOTHING: Final = 1e-200  # ug/h: below it is nothing, so that no subnormal numbers are dragged on
-NORMAL, LOW, OVER_FAST, OVER_SLOW = 0.0, 1.0, 2.0, 3.0
 
 
 def reset(x: NDArray[np.float64]) -> None:
@@ -63,46 +46,7 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.FLU_LEVEL_UG_H : st.FLU_HIGH_RISK + 1] = 0.0
     for slot in (st.FLU_OPEN_US, st.FLU_DAY_US, st.FLU_LOW_US, st.FLU_OVER_US, st.FLU_BLOCKED_US):
         x[slot] = np.nan
-    _forget_day(x)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _forget_day(x: NDArray[np.float64]) -> None:
-    x[st.FLU_DAY_UG] = x[st.FLU_DAY_ODD] = 0.0
-    for end in range(2):
-        x[st.FLU_DAY_LOW_UG_H + end] = np.inf
-        x[st.FLU_DAY_HIGH_UG_H + end] = 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def known(x: NDArray[np.float64]) -> bool:
-    """Whether the pump's habit is known."""
-    return bool(x[st.FLU_DAYS] >= TRUSTED_DAYS)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def crossing_h(level: float, rate: float, limit: float, half_life_h: float) -> float:
-    """Hours until a level that tends to `rate` meets `limit`; negative = it did so long ago, NaN = never.
-
-    level, rate, limit: ug/h, of one compartment. A level that started beyond the limit gives the time since it met it.
-    """
-    share = (level - rate) / (limit - rate)
-    return half_life_h * math.log2(share) if 0.0 < share < np.inf else np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def low_limit(x: NDArray[np.float64], end: int) -> float:
-    """Level below which the fastest (end 0) or the slowest (1) compartment is low, ug/h."""
-    share = LOW_SHARE_HIGH_RISK if x[st.FLU_HIGH_RISK] > 0.0 else LOW_SHARE
-    limit: float = share * x[st.FLU_TROUGH_UG_H + end]
-    return limit
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def low_off(x: NDArray[np.float64], end: int) -> float:
-    """Level from which a compartment is no longer low, ug/h: on half of the way back, in half-lives."""
-    limit = low_limit(x, end)
-    return math.sqrt(limit * x[st.FLU_TROUGH_UG_H + end])
+    forget_day(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -170,103 +114,16 @@ def _close(x: NDArray[np.float64], t_us: float) -> None:
     _move(x, SLOW, rate, slow_left)
     if not begun:
         return
-    _judge(x, open_us, fast, rate)
-    _watch_day(x)
+    judge(x, open_us, fast, rate)
+    watch_day(x)
     if t_us - x[st.FLU_DAY_US] >= DAY_US:
-        _learn(x, t_us)
+        learn(x, t_us)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _move(x: NDArray[np.float64], half_life: int, rate: float, left: float) -> None:
     level = rate + (x[st.FLU_LEVEL_UG_H + half_life] - rate) * left
     x[st.FLU_LEVEL_UG_H + half_life] = level if level > NOTHING else 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _judge(x: NDArray[np.float64], open_us: float, before: float, rate: float) -> None:
-    """Note since when the fastest compartment is low or over; `before`: its level at open_us, `rate` since then."""
-    if not known(x):
-        return
-    fast, slow = x[st.FLU_LEVEL_UG_H + FAST], x[st.FLU_LEVEL_UG_H + SLOW]
-    limit = low_limit(x, 0)
-    if fast < limit:
-        if np.isnan(x[st.FLU_LOW_US]):
-            x[st.FLU_LOW_US] = _met_us(open_us, before, rate, limit, before > limit)
-    elif fast >= low_off(x, 0):
-        x[st.FLU_LOW_US] = np.nan
-    peak, slow_peak = x[st.FLU_PEAK_UG_H], x[st.FLU_PEAK_UG_H + 1]
-    if fast > OVER * peak:
-        if np.isnan(x[st.FLU_OVER_US]):
-            x[st.FLU_OVER_US] = _met_us(open_us, before, rate, OVER * peak, before < OVER * peak)
-    elif fast <= OVER_OFF * peak and slow <= OVER_OFF * slow_peak:
-        x[st.FLU_OVER_US] = np.nan
-    if np.isnan(x[st.FLU_OVER_US]):
-        x[st.FLU_OVER_BOTH] = 0.0
-    elif slow > OVER * slow_peak:
-        x[st.FLU_OVER_BOTH] = 1.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _met_us(open_us: float, before: float, rate: float, limit: float, inside: bool) -> float:
-    """When the fastest compartment met its limit in the block that began at open_us, in whole us."""
-    if not inside:
-        return open_us
-    hours = crossing_h(before, rate, limit, HALF_LIFE_H[FAST])
-    return open_us if np.isnan(hours) else open_us + math.ceil(hours * HOUR_US)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def status(x: NDArray[np.float64]) -> float:
-    """NORMAL, LOW, OVER_FAST or OVER_SLOW, as of the last closed block."""
-    told = NORMAL
-    if x[st.FLU_OVER_BOTH] > 0.0:
-        told = OVER_SLOW
-    elif not np.isnan(x[st.FLU_OVER_US]):
-        told = OVER_FAST
-    elif not np.isnan(x[st.FLU_LOW_US]):
-        told = LOW
-    return told
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _watch_day(x: NDArray[np.float64]) -> None:
-    """Take the levels at the end of a block into the day's extremes."""
-    for end in range(2):
-        level = x[st.FLU_LEVEL_UG_H + end * SLOW]
-        x[st.FLU_DAY_LOW_UG_H + end] = min(x[st.FLU_DAY_LOW_UG_H + end], level)
-        x[st.FLU_DAY_HIGH_UG_H + end] = max(x[st.FLU_DAY_HIGH_UG_H + end], level)
-    if status(x) != NORMAL or not np.isnan(x[st.FLU_BLOCKED_US]):
-        x[st.FLU_DAY_ODD] = 1.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _learn(x: NDArray[np.float64], t_us: float) -> None:
-    """End a day: take it into the habit, unless it was odd."""
-    days, drug_ug, odd = x[st.FLU_DAYS], x[st.FLU_DAY_UG], x[st.FLU_DAY_ODD]
-    rate = drug_ug / ((t_us - x[st.FLU_DAY_US]) / HOUR_US)
-    x[st.FLU_ODD_DAYS] = x[st.FLU_ODD_DAYS] + 1.0 if odd > 0.0 else 0.0
-    x[st.FLU_DAY_US] = t_us
-    if days < TRUSTED_DAYS:
-        x[st.FLU_DAYS] = days + 1.0
-        if not drug_ug > 0.0:
-            x[st.FLU_DAYS] = 0.0
-            x[st.FLU_DAY_US] = np.nan  # therapy begins anew
-        elif days > 0.0:
-            for end in range(2):
-                x[st.FLU_TROUGH_UG_H + end] = x[st.FLU_DAY_LOW_UG_H + end]
-                x[st.FLU_PEAK_UG_H + end] = x[st.FLU_DAY_HIGH_UG_H + end]
-            x[st.FLU_HABIT_UG_H] = rate
-    elif drug_ug > 0.0 and (odd == 0.0 or x[st.FLU_ODD_DAYS] >= ODD_DAYS):
-        for end in range(2):
-            low, trough = x[st.FLU_DAY_LOW_UG_H + end], x[st.FLU_TROUGH_UG_H + end]
-            rise = RISE_TROUGH * (min(low, 2.0 * trough) - trough)
-            x[st.FLU_TROUGH_UG_H + end] = trough + rise if low > trough else max(low, FALL * trough)
-            high, peak = x[st.FLU_DAY_HIGH_UG_H + end], x[st.FLU_PEAK_UG_H + end]
-            share = RISE_PEAK if high > peak else FALL_PEAK
-            x[st.FLU_PEAK_UG_H + end] = peak + share * (min(high, 2.0 * peak) - peak)
-        habit = x[st.FLU_HABIT_UG_H]
-        x[st.FLU_HABIT_UG_H] = habit + RISE_PEAK * (min(max(rate, 0.5 * habit), 2.0 * habit) - habit)
-    _forget_day(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -282,8 +139,8 @@ def _jump(x: NDArray[np.float64]) -> None:
     before = x[st.FLU_LEVEL_UG_H + FAST]
     for half_life in range(4):
         x[st.FLU_LEVEL_UG_H + half_life] += LN2 / HALF_LIFE_H[half_life] * drug_ug
-    _judge(x, x[st.FLU_OPEN_US], before, np.nan)
-    _watch_day(x)
+    judge(x, x[st.FLU_OPEN_US], before, np.nan)
+    watch_day(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -332,7 +189,7 @@ def passed(
             close(x, start_us)
         else:
             _by_mean(x, start_us)
-    for part in range(int(parts)):
+    for part in range(parts):
         end_us = start_us + part_us if part + 1 < parts else to_us
         share = 1.0
         if parts > 1:
@@ -396,7 +253,7 @@ def _by_mean(x: NDArray[np.float64], t_us: float) -> None:
     x[st.FLU_OPEN_US] = t_us
     if not np.isnan(x[st.FLU_DAY_US]):
         x[st.FLU_DAY_US] = t_us
-    _forget_day(x)
+    forget_day(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -418,8 +275,8 @@ def block(x: NDArray[np.float64], onset_us: float, counted: bool) -> None:
     before = x[st.FLU_LEVEL_UG_H + FAST]
     for half_life in range(4):
         _move(x, half_life, 0.0, _decay(hours, half_life))
-    _judge(x, onset_us, before, 0.0)
-    _watch_day(x)
+    judge(x, onset_us, before, 0.0)
+    watch_day(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

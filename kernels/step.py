@@ -18,6 +18,7 @@ from kernels import (
     drive,
     fill_level,
     fluid,
+    fluid_habit,
     health,
     leak,
     ledger,
@@ -379,11 +380,11 @@ def warm() -> None:
     reservoir.taken(x, 0.0, 0.0)
     ledger.first_concentration(x, x[DEAD_VOLUME_UL], 1.0)
     fluid.levels(x, 0.0, np.zeros(4))
-    fluid.low_limit(x, 0)
-    fluid.low_off(x, 0)
-    fluid.status(x)
-    fluid.crossing_h(1.0, 0.0, 0.5, 6.0)
-    fluid.known(x)
+    fluid_habit.low_limit(x, 0)
+    fluid_habit.low_off(x, 0)
+    fluid_habit.status(x)
+    fluid_habit.crossing_h(1.0, 0.0, 0.5, 6.0)
+    fluid_habit.known(x)
     fluid.block(x, 0.0, True)
     fluid.unblock(x)
     restart.begin(fresh(), 0.0)

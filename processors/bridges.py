@@ -17,6 +17,7 @@ from contract.events import Bolus
 from contract.facts import Cause
 from kernels import dose, reservoir
 from kernels import state as s
+from processors import risk
 from processors.alerts import Condition
 from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState, whole_us
 from processors.watches import Bridge
@@ -84,9 +85,9 @@ def judge(state: PumpState, at_us: int) -> tuple[Clinic, list[Condition]]:
         primed = not math.isnan(dead_ul) and watch.primed_ul >= (1.0 - COVERS) * dead_ul
         if primed or watch.until_us is not None:
             return replace(state.clinic, bridge=None), []
-        return _wait_for_the_rest(state, replace(watch, missing=True), at_us), [
-            _missing(watch, dead_ul, at_us)
-        ]
+        lo_us, hi_us = risk.harm_of_rate(state, risk.going_ug_h(state))
+        missing = replace(_missing(watch, dead_ul, at_us), harm_lo_us=lo_us, harm_hi_us=hi_us)
+        return _wait_for_the_rest(state, replace(watch, missing=True), at_us), [missing]
     if not foreign_ul(state, watch.after_ug_ml) <= GONE * dead_ul:  # never, where the dead volume is unknown
         return _wait_for_the_rest(state, watch, at_us), []
     return replace(state.clinic, bridge=None), [_gone(at_us)]

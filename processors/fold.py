@@ -16,9 +16,20 @@ from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
 from contract.facts import Cause, Fact
-from kernels import dose, fluid, step
+from kernels import dose, fluid_habit, step
 from kernels import state as s
-from processors import alerts, clinical, forecasts, incidents, marks, restarts, risk, signals, windows
+from processors import (
+    alerts,
+    clinical,
+    forecasts,
+    incidents,
+    level_alerts,
+    marks,
+    restarts,
+    risk,
+    signals,
+    windows,
+)
 from processors.alerts import Condition, Response
 from processors.pump_state import DAY_US, Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
@@ -192,7 +203,7 @@ class _Run:
             elif not self.state.explanted:
                 self._clinical(item, at_us)
         self.state = replace(self.state, head=key)
-        if fluid.known(self.state.x) and not self.state.explanted:
+        if fluid_habit.known(self.state.x) and not self.state.explanted:
             self.state = replace(self.state, risk_us=at_us)
 
     def _clinical(self, item: Settled, at_us: int) -> None:
@@ -365,7 +376,7 @@ class _Run:
     def _watch_level(self, at: PumpState, at_us: int) -> None:
         """Judge the drug level of `at`, whose ledgers stand at `at_us`, and note when to look again."""
         at = replace(at, book=self.state.book)
-        conditions, risk_us = risk.outlook(at, at_us)
+        conditions, risk_us = level_alerts.outlook(at, at_us)
         self.state.x[s.FLU_SAID] = at.x[s.FLU_SAID]
         self.state = replace(self.state, risk_us=risk_us)
         for condition in conditions:

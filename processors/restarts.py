@@ -18,6 +18,7 @@ from contract.events import Bolus, PumpEvent
 from contract.facts import Cause
 from kernels import dose, reservoir, restart
 from kernels import state as s
+from processors import risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import DAY_US, Clinic, PumpState, whole_us
 
@@ -113,10 +114,16 @@ def _watched(state: PumpState, clinic: Clinic, stood_us: int, at_us: int) -> Cli
 
 def _above(state: PumpState, at_us: int, evidence: dict[str, float]) -> Condition:
     stood_us = state.clinic.restart.stood_us
+    ratio = evidence.get("flow_ratio", float(state.x[s.DRV_FLOW_NOW]))
+    rate_ug_h = ratio * risk.going_ug_h(state)  # only a counter saw it: what it counted last
+    rate_ug_h = float(state.x[s.FLU_RATE_UG_H]) if math.isnan(rate_ug_h) else rate_ug_h
+    harm_lo_us, harm_hi_us = risk.harm_of_rate(state, rate_ug_h)
     return Condition(
         cause=Cause.RESTART_OVERDOSE,
         at_us=at_us,
         level=2,
+        harm_lo_us=harm_lo_us,
+        harm_hi_us=harm_hi_us,
         text=(
             f"After {stood_us / DAY_US:.1f} days without flow the pump delivers more than its tolerance allows: stop it, and"
             " watch for drowsiness and shallow breathing."

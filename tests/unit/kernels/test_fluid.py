@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernels import dose, fluid, pulses, step
+from kernels import dose, fluid, fluid_habit, pulses, step
 from kernels import state as st
 from tests.naive_fluid import HALF_LIVES_H, NaiveFluid, level_ug_h
 
@@ -89,7 +89,7 @@ def test_kernel_and_twin_agree(seed: int, *, high_risk: bool) -> None:
         told = (
             3.0 if twin.both else 2.0 if twin.over_h is not None else 1.0 if twin.low_h is not None else 0.0
         )
-        assert fluid.status(x) == told
+        assert fluid_habit.status(x) == told
         seen.add(told)
         for slot, met_h in ((st.FLU_LOW_US, twin.low_h), (st.FLU_OVER_US, twin.over_h)):
             if met_h is None:
@@ -138,7 +138,7 @@ def test_the_unit_of_the_dose_does_not_matter(factor: float) -> None:
         drug_ug *= 6.0 if 180 < number < 190 else 1.0
         give(one, number, drug_ug)
         give(other, number, drug_ug * factor)
-        assert fluid.status(one) == fluid.status(other)
+        assert fluid_habit.status(one) == fluid_habit.status(other)
         assert np.array_equal(
             one[[st.FLU_LOW_US, st.FLU_OVER_US]], other[[st.FLU_LOW_US, st.FLU_OVER_US]], equal_nan=True
         )
@@ -152,21 +152,27 @@ def test_a_full_stop_is_low_after_two_of_the_shortest_half_lives() -> None:
         for number in range(1, 20):
             give(x, 96 + number * every_h, 0.0)
         assert hours(x, st.FLU_LOW_US) - 96 == pytest.approx(1.8, abs=1e-6)
-        assert fluid.status(x) == fluid.LOW
+        assert fluid_habit.status(x) == fluid_habit.LOW
     x = settled(high_risk=True)
     give(x, 97, 0.0)
     assert hours(x, st.FLU_LOW_US) - 96 == pytest.approx(0.9, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("rate", "status"), [(0.55, fluid.NORMAL), (0.4, fluid.LOW), (4.8, fluid.NORMAL), (5.2, fluid.OVER_SLOW)]
+    ("rate", "status"),
+    [
+        (0.55, fluid_habit.NORMAL),
+        (0.4, fluid_habit.LOW),
+        (4.8, fluid_habit.NORMAL),
+        (5.2, fluid_habit.OVER_SLOW),
+    ],
 )
 def test_only_a_large_change_of_the_dose_is_low_or_over(rate: float, status: float) -> None:
     """From 2 ug/h: to 28 % or 2.4 times nothing is said within two days, to 20 % or 2.6 times it is."""
     x = settled()
     for number in range(1, 49):
         give(x, 96 + number, rate)
-    assert fluid.status(x) == status
+    assert fluid_habit.status(x) == status
 
 
 def test_a_daily_rhythm_is_a_habit() -> None:
@@ -174,10 +180,10 @@ def test_a_daily_rhythm_is_a_habit() -> None:
     x = fresh()
     for number in range(1, 24 * 8 + 1):
         give(x, number, 0.5 if number % 24 < 10 else 4.0)
-        assert fluid.status(x) == fluid.NORMAL
+        assert fluid_habit.status(x) == fluid_habit.NORMAL
     for number in range(24 * 8 + 1, 24 * 8 + 9):
         give(x, number, 0.0)
-    assert fluid.status(x) == fluid.LOW
+    assert fluid_habit.status(x) == fluid_habit.LOW
 
 
 def test_pulses_are_a_habit() -> None:
@@ -185,7 +191,7 @@ def test_pulses_are_a_habit() -> None:
     x = fresh()
     for number in range(1, 4 * 24 * 8 + 1):
         give(x, number / 4, 12.0 if number % 16 == 0 else 0.0)
-        assert fluid.status(x) == fluid.NORMAL
+        assert fluid_habit.status(x) == fluid_habit.NORMAL
 
 
 def test_a_titration_upwards_by_the_largest_steps_is_never_over() -> None:
@@ -193,7 +199,7 @@ def test_a_titration_upwards_by_the_largest_steps_is_never_over() -> None:
     x = settled()
     for number in range(1, 241):
         give(x, 96 + number, 2.0 * 1.3 ** (1 + (number - 1) // 24))
-        assert fluid.status(x) == fluid.NORMAL
+        assert fluid_habit.status(x) == fluid_habit.NORMAL
 
 
 def test_a_long_stop_is_not_forgotten_and_teaches_nothing() -> None:
@@ -202,11 +208,11 @@ def test_a_long_stop_is_not_forgotten_and_teaches_nothing() -> None:
     habit = x[st.FLU_TROUGH_UG_H : st.FLU_HABIT_UG_H + 1].copy()
     for number in range(1, 24 * 14 + 1):
         give(x, 96 + number, 0.0)
-    assert fluid.status(x) == fluid.LOW
+    assert fluid_habit.status(x) == fluid_habit.LOW
     for number in range(24 * 14 + 1, 24 * 15):
         give(x, 96 + number, 2.0)
-        assert fluid.status(x) in (fluid.LOW, fluid.NORMAL)
-    assert fluid.status(x) == fluid.NORMAL
+        assert fluid_habit.status(x) in (fluid_habit.LOW, fluid_habit.NORMAL)
+    assert fluid_habit.status(x) == fluid_habit.NORMAL
     np.testing.assert_array_equal(x[st.FLU_TROUGH_UG_H : st.FLU_HABIT_UG_H + 1], habit)
 
 
@@ -216,11 +222,11 @@ def test_a_small_dose_that_stays_becomes_the_habit() -> None:
     for number in range(1, 24 * 30):
         give(x, 96 + number, 0.25)
         if number == 48:
-            assert fluid.status(x) == fluid.LOW
-    assert fluid.status(x) == fluid.NORMAL
+            assert fluid_habit.status(x) == fluid_habit.LOW
+    assert fluid_habit.status(x) == fluid_habit.NORMAL
     for number in range(24 * 30, 24 * 30 + 6):
         give(x, 96 + number, 2.0)
-    assert fluid.status(x) >= fluid.OVER_FAST
+    assert fluid_habit.status(x) >= fluid_habit.OVER_FAST
 
 
 def test_nothing_is_known_before_two_days_with_a_dose() -> None:
@@ -228,13 +234,13 @@ def test_nothing_is_known_before_two_days_with_a_dose() -> None:
     x = fresh()
     for number in range(1, 48):
         give(x, number, 0.0 if 20 < number < 30 else 20.0 if number > 40 else 2.0)
-        assert fluid.status(x) == fluid.NORMAL
-        assert not fluid.known(x)
+        assert fluid_habit.status(x) == fluid_habit.NORMAL
+        assert not fluid_habit.known(x)
     x = fresh()
     give(x, 1, 50.0)
     for number in range(2, 24 * 6):
         give(x, number, 0.0)
-    assert not fluid.known(x)
+    assert not fluid_habit.known(x)
 
 
 def test_a_dose_at_once_counts_from_its_moment() -> None:
@@ -304,14 +310,14 @@ def test_a_gap_teaches_no_mean_as_a_trough() -> None:
     times = [*range(1, 120), 120 + 500, *range(621, 800)]
     for t_h in times:
         step.advance(x, program, schedule, NONE, T0_US + t_h * HOUR_US)
-        assert fluid.status(x) == fluid.NORMAL
+        assert fluid_habit.status(x) == fluid_habit.NORMAL
 
 
 def test_the_crossing_is_where_the_level_meets_the_limit() -> None:
     """Ahead, past, never: by the closed form against the recurrence."""
-    assert fluid.crossing_h(1.0, 0.0, 0.25, 6.0) == pytest.approx(12.0)
-    assert fluid.crossing_h(0.125, 0.0, 0.25, 6.0) == pytest.approx(-6.0)
-    assert fluid.crossing_h(1.0, 4.0, 2.5, 0.9) == pytest.approx(0.9)
+    assert fluid_habit.crossing_h(1.0, 0.0, 0.25, 6.0) == pytest.approx(12.0)
+    assert fluid_habit.crossing_h(0.125, 0.0, 0.25, 6.0) == pytest.approx(-6.0)
+    assert fluid_habit.crossing_h(1.0, 4.0, 2.5, 0.9) == pytest.approx(0.9)
     for level, rate, limit in (
         (1.0, 0.3, 0.25),
         (1.0, 2.0, 2.5),
@@ -319,4 +325,4 @@ def test_the_crossing_is_where_the_level_meets_the_limit() -> None:
         (1.0, 0.25, 0.25),
         (np.nan, 0, 1),
     ):
-        assert math.isnan(fluid.crossing_h(level, rate, limit, 1.5))
+        assert math.isnan(fluid_habit.crossing_h(level, rate, limit, 1.5))
