@@ -12,17 +12,11 @@ from contract.errors import UnusableInputError
 from thecaflow.evaluation.calibration import QUANTILES
 from thecaflow.evaluation.result import Evaluation
 from thecaflow.evaluation.tables import columns_of, seconds
+from thecaflow.svg import COLOURS, HEAD_X, picture
 
 SIDE: Final = 420
-LEFT: Final = 56
+LEFT: Final = HEAD_X
 TOP: Final = 40
-_STYLE: Final = (
-    "text{font:12px sans-serif;fill:#222}.head{font-weight:bold;font-size:14px}.grid{stroke:#ddd}"
-    ".axis{stroke:#444}.ideal{stroke:#999;stroke-dasharray:4 3}.ours{fill:#0b62a4;stroke:#0b62a4}"
-    ".other{fill:#b3541e;stroke:#b3541e}path{fill:none;stroke-width:1.6}"
-)
-# Told apart by those who see few colours, too (Okabe and Ito), and by dashes from the ninth on.
-_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a8a00")
 
 
 def write(result: Evaluation, folder: Path) -> list[Path]:
@@ -63,7 +57,7 @@ def reliability(result: Evaluation) -> str:
                 f'width="{size:.1f}" height="{size:.1f}"><title>{count} forecasts</title></rect>'
             )
     parts.append(_legend((("ours", "empty time: p05, p50, p95"), ("other", "dry before the device's alarm"))))
-    return _picture("Reliability of forecasts", SIDE + LEFT + 30, SIDE + TOP + 76, parts)
+    return picture("Reliability of forecasts", SIDE + LEFT + 30, SIDE + TOP + 76, parts)
 
 
 def delays(result: Evaluation) -> str:
@@ -86,7 +80,7 @@ def delays(result: Evaluation) -> str:
                 f'<text x="{x:.1f}" y="{TOP + SIDE + 18}" text-anchor="middle">{seconds(at_s)}</text>'
             )
     for number, (one, found) in enumerate(curves):
-        colour, dashes = _COLOURS[number % len(_COLOURS)], number // len(_COLOURS)
+        colour, dashes = COLOURS[number % len(COLOURS)], number // len(COLOURS)
         dashed = f' stroke-dasharray="{4 * dashes} 3"' if dashes else ""
         steps = [f"M{LEFT} {TOP + SIDE}"]
         for place, delay in enumerate(found, start=1):
@@ -100,7 +94,7 @@ def delays(result: Evaluation) -> str:
             f'<text x="{LEFT + SIDE + 44}" y="{y}">{escape(one.cause)} ({len(found)} of {one.faults})</text>'
         )
     height = max(SIDE + TOP + 40, TOP + 30 + 17 * len(curves))
-    return _picture("Named within", SIDE + LEFT + 290, height, parts)
+    return picture("Named within", SIDE + LEFT + 290, height, parts)
 
 
 def confusion(result: Evaluation) -> str:
@@ -131,7 +125,7 @@ def confusion(result: Evaluation) -> str:
                     f"{count}</text>"
                 )
     width, height = margin + len(columns) * cell + 90, head + len(rows) * cell + 16
-    return _picture("What was said first", width, height, parts)
+    return picture("What was said first", width, height, parts)
 
 
 def _place(said: float, came: float) -> tuple[float, float]:
@@ -161,12 +155,3 @@ def _legend(entries: Sequence[tuple[str, str]]) -> str:
         drawn.append(f'<circle class="{style}" cx="{x}" cy="{y - 4}" r="5"/>')
         drawn.append(f'<text x="{x + 12}" y="{y}">{escape(words)}</text>')
     return "".join(drawn)
-
-
-def _picture(title: str, width: float, height: float, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img"><title>{escape(title)}</title><style>{_STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/><text class="head" x="{LEFT}" y="20">{escape(title)}</text>'
-        f"{''.join(parts)}</svg>\n"
-    )
