@@ -1,6 +1,6 @@
 """How low the slow course of a pressure goes while all is well: block means and their daily minima.
 
-Rows are averaged over blocks that do not overlap, of 24 to 60 minutes or four rows, whichever is longer: that is beyond the
+Rows are averaged over blocks that do not overlap, of 23 to 46 minutes or three rows, whichever is longer: that is beyond the
 correlation of breathing and sensor noise, and a tenth of the time in which lost drug does harm, so that a few blocks are
 evidence that no row is. A sensor whose blocks last another time than they used to (an outage, a stop) gives no block.
 
@@ -8,9 +8,9 @@ Over each healthy day (24 h of blocks) the smallest mean is kept, six days of it
 second smallest minimum (the smallest before four days are known), width = base - bottom; limit = mean - K(6) sd of the
 minima (the smallest replaced by the second smallest), K from kernels/pressure_model.py: exceeded by a healthy day with
 probability 0.003 where minima are Gumbel; kept between MARGIN_LEAST and MARGIN_MOST widths below the bottom, YOUNG_MARGIN
-before six days are known. A day's minimum doesn't care how the noise inside the day is correlated. Only blocks above the
+before six days are known, and never more than HALF_WAY to zero. A day's minimum doesn't care how the noise inside the day is correlated. Only blocks above the
 limit are learned, so that a slow drift is followed (up to the margin a day) and a fall is not. `shift` moves all to a new
-level, after a sensor was swapped. A reading counts as at most base, or base - limit above the last block: a spike is no rise. State: offsets LOW_* of kernels.state in a block that begins at `at`.
+level, after a sensor was swapped. State: offsets LOW_* of kernels.state in a block that begins at `at`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from kernels import state as st
 from kernels.pressure_model import DAY_US, K_OF_N, ROUNDING
 
 HOUR_US: Final = 3.6e9
-FIRST_ROWS: Final = 4.0  # rows of the shortest block
-SHORT: Final = 0.4  # of an hour: blocks that last less become twice as long
+FIRST_ROWS: Final = 3.0  # rows of the shortest block
+SHORT: Final = 0.38  # of an hour: blocks that last less become twice as long
 LONG: Final = 1.0  # of an hour: blocks that last more become half as long
 LATE: Final = 2.0  # usual lengths: a block that took longer has a gap inside
 DAYS: Final = 6
@@ -36,6 +36,7 @@ DAYS_SURE: Final = 4.0  # days from which one low day changes nothing
 MARGIN_LEAST: Final = 0.25  # of width [P]
 MARGIN_MOST: Final = 0.75  # of width [P]: minima of two kinds (ward, home) have too large a sd
 YOUNG_MARGIN: Final = 0.5  # of width [P]
+HALF_WAY: Final = 0.5  # from the bottom to the zero of the gauge: no margin hides a line that is open [P]
 BASE_BLOCKS: Final = 24.0  # memory of the mean: a day
 
 
@@ -71,9 +72,6 @@ def low_row(x: NDArray[np.float64], at: int, t_us: float, reading: float) -> boo
     n = x[at + st.LOW_N]
     if n == 0.0 and math.isnan(x[at + st.LOW_OPEN_US]):
         x[at + st.LOW_OPEN_US] = t_us
-    if reading > x[at + st.LOW_LAST] and not math.isnan(x[at + st.LOW_LIMIT]):
-        base, last = x[at + st.LOW_BASE], x[at + st.LOW_LAST]
-        reading = min(reading, max(base, last + base - x[at + st.LOW_LIMIT]))
     x[at + st.LOW_SUM] = held(x[at + st.LOW_SUM], n, reading)
     n += 1.0
     x[at + st.LOW_N] = n
@@ -85,14 +83,20 @@ def low_row(x: NDArray[np.float64], at: int, t_us: float, reading: float) -> boo
 @njit(cache=True, nogil=True, error_model="numpy")
 def close_block(x: NDArray[np.float64], at: int, t_us: float) -> tuple[bool, float]:
     """(whether the block can be judged and learned, its mean); a new one begins. LOW_LAST is the caller's to set."""
-    mean = x[at + st.LOW_SUM] / x[at + st.LOW_N]
+    n = x[at + st.LOW_N]
+    mean = x[at + st.LOW_SUM] / n
     span_us = t_us - x[at + st.LOW_OPEN_US]
     x[at + st.LOW_OPEN_US] = t_us
     x[at + st.LOW_N] = 0.0
     x[at + st.LOW_SUM] = np.nan
     usual_us = x[at + st.LOW_SPAN_US]
     if not usual_us > 0.0:
-        x[at + st.LOW_SPAN_US] = usual_us = span_us
+        rows = x[at + st.LOW_ROWS]
+        x[at + st.LOW_SPAN_US] = usual_us = span_us * rows / (rows - 1.0)  # it has no end of a block before
+    if n < x[at + st.LOW_ROWS]:  # rows have become rare
+        x[at + st.LOW_ROWS] = max(FIRST_ROWS, math.floor(0.25 * n))
+        x[at + st.LOW_SPAN_US] = span_us * x[at + st.LOW_ROWS] / n
+        return False, mean
     usable = span_us <= LATE * usual_us
     usual_us += 0.25 * (min(span_us, LATE * usual_us) - usual_us)
     if usual_us < SHORT * HOUR_US:
@@ -133,6 +137,8 @@ def limits(x: NDArray[np.float64], at: int) -> None:
             squares += off * off
         margin = bottom - mean + K_OF_N[0] * math.sqrt(squares / (n - 1))
         margin = min(max(margin, MARGIN_LEAST * width), MARGIN_MOST * width)
+    if bottom > 0.0:
+        margin = min(margin, HALF_WAY * bottom)
     x[at + st.LOW_BOTTOM] = bottom
     x[at + st.LOW_LIMIT] = bottom - max(margin, ROUNDING * abs(base))
 

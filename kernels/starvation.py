@@ -12,13 +12,13 @@ level  of the volume programmed since the onset more than MISSING is still in th
 motor  the current lies below IDLE of its healthy mean and DEVS deviations below it
 
 Active: inlet and one of the others, from the second block on. Pending: inlet alone, from the second block on. Flow or
-level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that, after three
-without any other word. Without
+level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that, after
+seven without any other word. Without
 an inlet sensor flow and level must both be missing more than half: what is left to a worn stroke (`under_delivery`) and to
 air is less. A pump with only an inlet, or only one of the others, never goes beyond pending.
 
 Not this: an empty reservoir (nothing is judged below DRY of it), an occlusion (flow falls while the outlet rises: not
-judged while that is on), a standing motor, a stopped program. Scale-free: only ratios, and squares of volumes. State:
+judged while that is on), a standing motor (it draws no vacuum: not judged without one), a stopped program. Scale-free: only ratios, and squares of volumes. State:
 kernels.state, block STARVATION. Constants are parameters of ours [P].
 """
 
@@ -47,9 +47,7 @@ HALF: Final = 0.55  # the same where no inlet speaks; [S] worn strokes of domain
 IDLE: Final = 0.85  # of the healthy current
 DRY: Final = 0.05  # of the reservoir
 FORGET: Final = 1.0 / 16.0
-UNDECIDED_US: Final = (
-    3 * DAY_US
-)  # inlet alone: a new zero of the sensor, or nothing that anybody can tell from it
+UNDECIDED_US: Final = 7 * DAY_US  # inlet alone: a new zero of the sensor, or what nobody can tell from it
 JUMP: Final = 8.0  # sd of the level beyond what can be asked: a refill, or the sensor jumped
 
 
@@ -163,6 +161,8 @@ def _judge(
         low = _flow_says(x, share) == 1 and share < (1.0 - HALF) * x[st.STV_SHARE]
     else:
         low = mean_kpa < (0.5 * (bottom + limit) if level == 2 else limit)
+    if x[st.DRV_LEVEL] > 0.0 and (not low or math.isnan(mean_kpa)):
+        return level
     if not low:
         x[AT + st.LOW_OUT_N] = 0.0
         x[AT + st.LOW_ONSET_US] = np.nan
@@ -214,7 +214,7 @@ def starvation_row(
     """
     x = borrow(x)
     level = int(x[LEVEL])
-    if not expected_ul > 0.0 or x[st.OCC_LEVEL] + x[st.DRV_LEVEL] > 0.0:
+    if not expected_ul > 0.0 or x[st.OCC_LEVEL] > 0.0:
         return level
     if x[st.RES_V_UL] < DRY * 1000.0 * x[st.RESERVOIR_ML]:
         return level

@@ -36,7 +36,7 @@ PRIMED_UL: Final = 19  # uL primed since the sensors last counted
 MOVING_SENSED_UL: Final = 20  # uL, RES_E_SENSED_UL as it was at the last movement of the counter
 MOVING_PROGRAMMED_UL: Final = 21  # uL, RES_E_PROGRAMMED_UL then; NaN before the first movement
 RST_SINCE_US: Final = 22  # us, restart after a day or more that is watched (kernels/restart.py); NaN = none
-RST_LEVEL: Final = 23  # who sees flow above tolerance: 0 nobody, 1 the counter, 2 the flow sensor
+RST_LEVEL: Final = 23  # who sees flow above tolerance: 0 nobody, 1 counter, 2 flow sensor, 3 level
 RST_SENSED_UL: Final = 24  # uL counted beyond the tolerance; towards its end while the level is 1
 RST_FLOW_UL: Final = 25  # uL, the same by measured flow
 RST_PENDING_UL: Final = 26  # uL programmed since the counter was last read
@@ -289,9 +289,9 @@ WEAR_DAYS: Final = 361  # days learned from
 WEAR_TRACKS: Final = 362  # 3 tracks of 5 slots: motor_ma, vibration_g, vibration2_g
 WEAR_TRACK_SIZE: Final = 5
 WEAR_LAST: Final = 0  # mA or g, last day's mean; NaN = none
-WEAR_BEFORE: Final = 1  # mA or g, that of the day before
+WEAR_AWAY: Final = 1  # 1, logarithm of the level over its slow mean
 WEAR_VAR1: Final = 2  # 1, mean squared relative change from day to day
-WEAR_VAR2: Final = 3  # 1, the same over two days
+WEAR_VAR2: Final = 3  # 1, mean square of the distance from the slow mean
 WEAR_RISE: Final = 4  # 1, sum of relative rises
 WEAR_START_KPA: Final = 377  # kPa, day's pressure when the rise of the current began
 WEAR_LAST_KPA: Final = 378  # kPa, last day's
@@ -334,7 +334,14 @@ LEAK_MOVES_KPA: Final = (
     456  # kPa, 8 slots: usual change from block to block by eighths of the day; NaN = not known
 )
 
-# --- FLUID 384..415: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)
+# 411..415 carry on RST_SINCE_US .. RST_SLACK_UL (kernels/restart.py)
+RST_MEAN_UL: Final = 411  # uL, level reading, mean of the last ones; NaN = none since the last fill
+RST_NOISE_UL2: Final = 412  # uL^2, mean square of a reading's distance from it
+RST_REF_UL: Final = 413  # uL, that mean at the restart; NaN = the level is not watched
+RST_REF_UL2: Final = 414  # uL^2, that mean square then
+RST_ASKED_UL: Final = 415  # uL programmed since then
+
+# --- FLUID 384..410: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)
 FLU_LEVEL_UG_H: Final = 384  # ug/h, 4 slots: level times clearance for half-lives of 0.9, 1.5, 3 and 6 h
 FLU_OPEN_UG: Final = 388  # ug that left the tip in the open block
 FLU_OPEN_US: Final = 389  # us, its start; NaN before the first item

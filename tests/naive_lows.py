@@ -45,7 +45,7 @@ class Held:
 class Lows:
     """Blocks of an hour, days of them, and what is lower than any of that."""
 
-    rows: float = 4.0
+    rows: float = 3.0
     held: Held = field(default_factory=Held)
     open_us: float = math.nan
     span_us: float = math.nan
@@ -59,21 +59,23 @@ class Lows:
     def add(self, t_us: float, reading: float) -> bool:
         if self.held.rows == 0 and math.isnan(self.open_us):
             self.open_us = t_us
-        if reading > self.last and not math.isnan(self.limit):
-            reading = min(reading, max(self.base, self.last + self.base - self.limit))
         self.held.add(reading)
-        waited = self.held.rows >= 4 and t_us - self.open_us >= 2 * HOUR_US
+        waited = self.held.rows >= 3 and t_us - self.open_us >= 2 * HOUR_US
         return self.held.rows >= self.rows or waited
 
     def close(self, t_us: float) -> tuple[bool, float]:
-        mean, took = self.held.mean(), t_us - self.open_us
+        n, mean, took = self.held.rows, self.held.mean(), t_us - self.open_us
         self.held, self.open_us = Held(), t_us
-        usual = self.span_us if self.span_us > 0 else took
+        usual = self.span_us if self.span_us > 0 else took * self.rows / (self.rows - 1.0)
+        if n < self.rows:
+            self.rows = max(3.0, float(n // 4))
+            self.span_us = took * self.rows / n
+            return False, mean
         usable = took <= 2 * usual
         usual += 0.25 * (min(took, 2 * usual) - usual)
-        if usual < 0.6 * HOUR_US:
+        if usual < 0.38 * HOUR_US:
             self.rows, usual, usable = self.rows * 2, usual * 2, False
-        elif usual > 1.5 * HOUR_US and self.rows > 4:
+        elif usual > HOUR_US and self.rows > 3:
             self.rows, usual = self.rows / 2, usual / 2
         self.span_us = usual
         return usable, mean
@@ -107,6 +109,8 @@ class Lows:
                 squares += (smallest - mean) * (smallest - mean)
             margin = self.bottom - mean + K_OF_SIX_DAYS * math.sqrt(squares / 5)
             margin = min(max(margin, 0.25 * width), 0.75 * width)
+        if self.bottom > 0:
+            margin = min(margin, 0.5 * self.bottom)
         self.limit = self.bottom - max(margin, 1e-6 * abs(self.base))
 
     def move(self, by: float) -> None:
@@ -125,14 +129,15 @@ class Fall:
 
     means: list[float] = field(default_factory=list)
     up: float = 0.0
-    moves: float = 0.0
+    score: float = 0.0
 
-    def add(self, mean: float, last: float) -> None:
+    def add(self, mean: float, last: float, usual: float) -> None:
         if self.means:
             self.up = max(self.up, mean - min(self.means))
         self.means.append(mean)
-        if len(self.means) > 2:
-            self.moves += (mean - last) ** 2
+        if len(self.means) > 2 and usual > 0:
+            ratio = (0.75 * (mean - last) / usual) ** 2
+            self.score = max(self.score + (-0.5 * math.log(0.3) - 0.5 * (1 / 0.3 - 1) * ratio), -3.0)
 
 
 class NaiveLeak:
@@ -140,30 +145,34 @@ class NaiveLeak:
 
     def __init__(self) -> None:
         self.lows, self.fall, self.level = Lows(), Fall(), 0
-        self.up = self.quiet = self.lowest_flow = math.nan
-        self.day_up, self.run, self.day_quiet = 0.0, 0.0, math.inf
+        self.up = self.lowest_flow = math.nan
+        self.day_up, self.out_min, self.quantum = 0.0, math.inf, math.inf
+        self.moves = [math.nan] * 8
         self.flow, self.far_rows = 0.0, 0
 
-    def row(self, t_us: float, pressure: float, flow: float, quantum: float) -> int:
-        """`flow` NaN = unknown; rows that are not to be judged are not given."""
-        lows = self.lows
+    def row(self, t_us: float, pressure: float, flow: float, quantum: float, most: float) -> int:
+        """`flow` NaN = unknown; what is above `most` is a spike; rows that are not to be judged are not given."""
+        lows, self.quantum = self.lows, quantum
         self.flow += flow
-        if lows.add(t_us, pressure):
+        if lows.add(t_us, min(pressure, most)):
             mean_flow, self.flow = self.flow / lows.held.rows, 0.0
             usable, mean = lows.close(t_us)
             if usable:
                 if not self._lower(mean_flow):
                     self.level = self._judge(mean)
-                elif not self.fall.means:
+                elif self.level < 2:
+                    self.fall = Fall()
+                    if below(mean, lows.limit):
+                        lows.move(mean - lows.bottom)
                     self._learn(mean)
+                    self.level = 0
             lows.last = mean
-        if self.level < 2 and self._far(pressure, quantum):
+        if self.level < 2 and self._far(pressure) and not flow < 0.95 * self.lowest_flow:
             self.far_rows += 1
             if self.far_rows >= 8 and self.far_rows / lows.rows * lows.span_us >= HOUR_US / 4:
                 self.level = 2
         else:
             self.far_rows = 0
-        self.quantum = quantum
         return self.level
 
     def _lower(self, flow: float) -> bool:
@@ -173,60 +182,68 @@ class NaiveLeak:
         if math.isnan(lowest):
             self.lowest_flow = flow
             return False
-        if flow >= 0.8 * lowest:
+        if flow >= 0.95 * lowest:
             self.lowest_flow = min(flow, lowest + (flow - lowest) / 512)
             return False
-        self.lowest_flow = max(flow, 0.97 * lowest)
+        self.lowest_flow = flow
         return True
 
     def _zone(self, kpa: float) -> bool:
         return abs(kpa) <= 0.5 * self.lows.bottom
 
-    def _far(self, kpa: float, quantum: float) -> bool:
+    def _far(self, kpa: float) -> bool:
         width = self.lows.base - self.lows.bottom
-        if quantum < math.inf:
-            width = max(width, quantum)
+        if self.quantum < math.inf:
+            width = max(width, self.quantum)
         return self._zone(kpa) and self.lows.base - kpa >= 8 * width
 
+    def _eighth(self) -> int:
+        return int(self.lows.open_us % DAY_US / DAY_US * 8)
+
     def _learn(self, mean: float) -> None:
-        lows = self.lows
+        lows, at = self.lows, self._eighth()
+        if not math.isnan(lows.last):
+            usual, change = self.moves[at], abs(mean - lows.last)
+            self.moves[at] = change if math.isnan(usual) else usual + (min(change, 2 * usual) - usual) / 16
         if lows.day:
             self.day_up = max(self.day_up, mean - min(lows.day))
-        if not math.isnan(lows.last):
-            self.run += (mean - lows.last) ** 2
-        if (len(lows.day) + 1) % 6 == 0:
-            self.day_quiet, self.run = min(self.day_quiet, self.run / 6), 0.0
-        if not lows.learn(mean):
-            return
-        self.up = slow(self.up, self.day_up, 0.25) if self.day_up > self.up else self.day_up
-        if self.day_quiet < math.inf:
-            self.quiet = slow(self.quiet, self.day_quiet, 0.25)
-        self.day_up, self.run, self.day_quiet = 0.0, 0.0, math.inf
+        if lows.learn(mean):
+            self.up = slow(self.up, self.day_up, 0.25) if self.day_up > self.up else self.day_up
+            self.day_up = 0.0
+
+    def _moved(self) -> None:
+        self.lows.move(self.out_min - self.lows.bottom)
+        self.out_min = math.inf
 
     def _judge(self, mean: float) -> int:
-        lows = self.lows
+        lows, fall = self.lows, self.fall
         if math.isnan(lows.limit) or mean >= lows.back_from(self.level):
+            if fall.means and (self.level == 2 or len(fall.means) < 3):
+                self.out_min = math.inf
             self.fall = Fall()
+            if mean - self.out_min >= 0.75 * self.up:
+                self._moved()
             self._learn(mean)
             return 0
-        self.fall.add(mean, lows.last)
-        n = len(self.fall.means)
-        lasted = n * lows.span_us
-        level = self.level if self.level == 2 else self._verdict(mean, n, lasted)
-        lively = self.fall.up > 0 and self.fall.up >= 0.75 * self.up and not self._far(mean, self.quantum)
+        at = self._eighth()
+        known = [self.moves[k % 8] for k in (at - 1, at, at + 1) if not math.isnan(self.moves[k % 8])]
+        fall.add(mean, lows.last, min(known, default=0.0))
+        self.out_min = min(fall.means)
+        lasted = len(fall.means) * lows.span_us
+        level = self.level if self.level == 2 else self._verdict(mean, lasted)
+        lively = fall.up > 0 and fall.up >= 0.75 * self.up and not self._far(mean)
         if lively or (level < 2 and lasted > 3 * DAY_US):
-            lows.move(min(self.fall.means) - lows.bottom)
+            self._moved()
             self.fall = Fall()
             return 0
         return level
 
-    def _verdict(self, mean: float, n: int, lasted: float) -> int:
+    def _verdict(self, mean: float, lasted: float) -> int:
         if lasted >= DAY_US and self.fall.up < 0.5 * self.up:
             return 2
-        long_enough = lasted >= (5 if self._zone(mean) else 10) * HOUR_US and n > 4
-        if long_enough and self.fall.moves / (n - 2) < 0.5 * self.quiet:
+        if self.fall.score >= (2.3 if self._zone(mean) else 4.6):
             return 2
-        return 1 if n > 1 else 0
+        return 1 if len(self.fall.means) > 1 else 0
 
 
 class NaiveStarvation:
@@ -249,12 +266,13 @@ class NaiveStarvation:
         expected: float,
         since_us: float,
         current: tuple[float, float],
+        stands: float,
     ) -> int:
-        """`current`: mA now and its deviation; rows that are not to be judged are not given."""
+        """`stands`: the motor is said to. `current`: mA now and its deviation; rows that are not to be judged are not given."""
         self.shares.add(flow * since_us / (HOUR_US * expected))
         if math.isfinite(level_ml):
             self.readings.append(1000.0 * level_ml)
-        self.block_ul += expected
+        self.block_ul, self.stands = self.block_ul + expected, stands > 0
         if self.lows.add(t_us, inlet):
             self._close(t_us, current)
         return self.level
@@ -283,13 +301,15 @@ class NaiveStarvation:
             low = self._flow(share) == 1 and share < 0.45 * self.share
         else:
             low = below(mean, self.lows.back_from(self.level))
+        if self.stands and (not low or math.isnan(mean)):
+            return self.level
         if not low:
             self.out = 0
             self._learn(mean, share, kept, current[0])
             return 0
         level = self._starves(mean, share, kept, asked, current)
         lasted = self.out * self.lows.span_us
-        if (level == 0 and lasted >= DAY_US) or (level == 1 and lasted >= 3 * DAY_US and finite(mean)):
+        if (level == 0 and lasted >= DAY_US) or (level == 1 and lasted >= 7 * DAY_US and finite(mean)):
             level = 0
             self.lows.move(mean - self.lows.bottom)
             self.out = 0

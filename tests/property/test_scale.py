@@ -7,6 +7,8 @@ from hypothesis import strategies as some
 
 from kernels import drive
 from kernels import state as st
+from tests.low_signals import Recording, fed, leaked
+from tests.low_signals import run as low_levels
 from tests.pump_signals import (
     DAY_S,
     Floats,
@@ -90,3 +92,37 @@ def test_stall_levels_are_the_same(seed: int, volumes: int, currents: int):
     levels = stall_levels(1.0, 1.0, seed)
     assert stall_levels(2.0**volumes, 2.0**currents, seed) == levels
     assert 2 in levels
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=some.integers(0, 3), pressures=exponents, volumes=exponents, currents=exponents)
+def test_leak_and_starvation_levels_are_the_same(seed: int, pressures: int, volumes: int, currents: int):
+    """Pressures, volumes with flows, and currents times powers of two: both detectors say the same at every row."""
+    rng = np.random.default_rng(seed)
+    t_s = times_s(9, 900.0)
+    made = fed(rng, t_s, 5.5 * DAY_S, 0.1)
+    line = Line()
+    recording = Recording(
+        t_s,
+        leaked(rng, t_s, 3.2 * DAY_S, line) if seed % 2 else healthy_kpa(rng, t_s, line),
+        made.inlet_kpa,
+        np.where(t_s > 3 * DAY_S, 3.9, 4.0),
+        made.level_ml,
+        made.flow_ul_h if seed < 2 else np.nan,
+        made.motor_ma,
+    )
+    p, v, c = 2.0**pressures, 2.0**volumes, 2.0**currents
+    scaled = Recording(
+        t_s,
+        recording.pressure_kpa * p,
+        recording.inlet_kpa * p,
+        recording.programmed_ul_h * v,
+        recording.level_ml * v,
+        recording.flow_ul_h * v,
+        recording.motor_ma * c,
+    )
+    leaks, starves = low_levels(recording)
+    assert (leaks == 2).any() == bool(seed % 2)
+    assert (starves == 2).any()
+    for told, again in zip((leaks, starves), low_levels(scaled), strict=True):
+        assert np.array_equal(told, again)
