@@ -88,7 +88,9 @@ def draw_strain(rng: np.random.Generator, days: float, kind: str | None, day: fl
         late_share=float(rng.uniform(0.0, 0.15)),
         doubled_share=float(rng.uniform(0.0, 0.1)),
         lost_row_share=float(rng.choice([0.0, 0.01, 0.05])),
-        latency_s=log_uniform(rng, 1.0, 60.0),
+        latency_s=min(
+            log_uniform(rng, 1.0, 60.0), upload_us / SECOND_US / 20.0
+        ),  # a late one is another matter
     )
     return Strain(min(days, MOST_ROWS * period_us / DAY_US), uplink, log_uniform(rng, 0.25, 4.0))
 
@@ -160,7 +162,9 @@ def draw_distortion(
         if name not in needed
         for _ in range(int(rng.integers(0, 4)))
     ]
-    every_us = int(rng.integers(5, 60)) * strain.uplink.period_us if rng.random() < 0.15 else 0
+    # Every upload has rows to send: a longer pause would be a silence, and rightly told.
+    longest = max(min(60, strain.uplink.upload_us // strain.uplink.period_us), 6)
+    every_us = int(rng.integers(5, longest)) * strain.uplink.period_us if rng.random() < 0.15 else 0
     distortion = Distortion(
         bent=tuple(bent),
         frozen=tuple(frozen),

@@ -14,7 +14,7 @@ from thecaflow.evaluation.bars import Verdict, shown
 from thecaflow.evaluation.bootstrap import Estimate
 from thecaflow.evaluation.result import NOTHING, CauseResult, Evaluation
 
-WIDTH = 160
+WIDTH = 190
 _MOST_LAPSES = 12
 _HEADS = (
     "cause",
@@ -36,7 +36,7 @@ def causes(result: Evaluation) -> Table:
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in _HEADS:
-        table.add_column(name, no_wrap=True, justify="left" if name == "cause" else "right")
+        table.add_column(name, no_wrap=name == "cause", justify="left" if name == "cause" else "right")
     for one in result.causes:
         table.add_row(*_row(one))
     table.add_section()
