@@ -6,13 +6,15 @@ or the device says (a battery, a program, a refill): its evidence is all there i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from contract.facts import Cause
+from dashboards.console.pages.evidence import split_unit
+from dashboards.console.pages.plots import CHANNEL_WORDS
 from kernels import air, drive, fluid_habit, health, leak, lows, occlusion, starvation
 from kernels import state as s
 from thecaflow.explaining.quantity import (
@@ -62,11 +64,15 @@ _OCCLUSION: Final = (
 def _track(number: int, channel: str) -> tuple[Quantity, ...]:
     """What one channel says of the motor: programmed since it last moved against its habit."""
     asked, usual = number + drive.ASKED_UL, number + drive.HABIT_UL
+
+    def seen(at: int, factor: float = 1.0) -> Callable[[Vector], float]:
+        return lambda x: factor * float(x[at]) if x[number + drive.MOVED] else np.nan
+
     return (
-        measured(f"Programmed since the {channel} last moved", "µL", asked),
-        habit(f"Usual largest between its movements ({channel})", "µL", usual),
-        threshold(f"Beyond habit from ({channel})", "µL", slot(usual, drive.STALL)),
-        measured(f"Readings since then ({channel})", "", number + drive.READINGS),
+        measured(f"Programmed since the {channel} last moved", "µL", seen(asked)),
+        habit(f"Usual largest between its movements ({channel})", "µL", seen(usual)),
+        threshold(f"Beyond habit from ({channel})", "µL", seen(usual, drive.STALL)),
+        measured(f"Readings since then ({channel})", "", seen(number + drive.READINGS)),
     )
 
 
@@ -162,18 +168,16 @@ _WEAR: Final = (
     *_wear_track(2, "second vibration", "g", "vibration2_g"),
 )
 
-_HEALTH_UNITS: Final = ("", "mA", "g", "g", "kPa", "kPa", "V", "V", "°C", "°C")
-
 
 def _day_means() -> tuple[Quantity, ...]:
     """The usual day mean of each channel, and its deviation."""
     told: list[Quantity] = []
-    for place, (name, unit) in enumerate(zip(s.HLT_CHANNELS, _HEALTH_UNITS, strict=True)):
-        words = name.rpartition("_")[0].replace("_", " ") if unit else name.replace("_", " ")
-        channel = None if name == "flow_share" else name
+    for place, name in enumerate(s.HLT_CHANNELS):
+        channel = name if name in CHANNEL_WORDS else None
+        words, unit = CHANNEL_WORDS.get(name, "Measured / programmed flow"), split_unit(name)[1]
         told += (
-            habit(f"Usual day mean of {words}", unit, s.HLT_MEAN + place, channel=channel),
-            habit(f"Its mean deviation ({words})", unit, s.HLT_DEV + place),
+            habit(f"{words}: usual day mean", unit, s.HLT_MEAN + place, channel=channel),
+            habit(f"{words}: mean deviation of day means", unit, s.HLT_DEV + place),
         )
     return tuple(told)
 
@@ -189,7 +193,7 @@ _HEALTH: Final = (
 
 _VOLUME: Final = (
     measured("Estimated volume left", "mL", slot(s.RES_V_UL, 1e-3), channel="reservoir_ml"),
-    measured("Its standard deviation", "mL", lambda x: 1e-3 * float(np.sqrt(x[s.RES_VV]))),
+    measured("Standard deviation of the volume", "mL", lambda x: 1e-3 * float(np.sqrt(x[s.RES_VV]))),
     measured(
         "Volume left by the device's own arithmetic",
         "mL",
@@ -200,7 +204,7 @@ _VOLUME: Final = (
 )
 _RATIO: Final = (
     measured("Truly delivered / counted", "", s.RES_K),
-    measured("Its standard deviation", "", root(s.RES_KK)),
+    measured("Standard deviation of delivered / counted", "", root(s.RES_KK)),
     measured("Counted / programmed", "", ratio(s.RES_E_SENSED_UL, s.RES_E_PROGRAMMED_UL)),
     habit("Tolerance as registered", "%", slot(s.FLOW_TOLERANCE, _PERCENT)),
     measured("Offset of the level sensor", "mL", slot(s.RES_O_UL, 1e-3)),
