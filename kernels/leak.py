@@ -187,6 +187,8 @@ def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
     back = mean_kpa >= (0.5 * (bottom + limit) if level == 2 else limit)
     if back or math.isnan(limit):
         if x[AT + st.LOW_OUT_N] > 0.0:
+            if level < 2:  # health after all, a day's lowest
+                x[AT + st.LOW_DAY_MIN] = min(x[AT + st.LOW_DAY_MIN], x[st.LEAK_OUT_MIN_KPA])
             if level == 2 or x[AT + st.LOW_OUT_N] < LASTING:
                 x[st.LEAK_OUT_MIN_KPA] = np.inf
             _end(x)

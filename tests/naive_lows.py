@@ -51,6 +51,7 @@ class Lows:
     span_us: float = math.nan
     last: float = math.nan
     day: list[float] = field(default_factory=list)
+    day_low: float = math.inf
     minima: list[float] = field(default_factory=list)
     base: float = math.nan
     bottom: float = math.nan
@@ -85,10 +86,11 @@ class Lows:
             slow(self.base, mean, 1 / 24) if math.isnan(self.base) else self.base + (mean - self.base) / 24
         )
         self.day.append(mean)
+        self.day_low = min(self.day_low, mean)
         if len(self.day) * self.span_us < DAY_US:
             return False
-        self.minima = [*self.minima, min(self.day)][-6:]
-        self.day = []
+        self.minima = [*self.minima, self.day_low][-6:]
+        self.day, self.day_low = [], math.inf
         self.judge()
         return True
 
@@ -115,7 +117,7 @@ class Lows:
 
     def move(self, by: float) -> None:
         self.minima = [smallest + by for smallest in self.minima]
-        self.day = [mean + by for mean in self.day]
+        self.day_low += by
         self.base += by
         self.judge()
 
@@ -206,7 +208,7 @@ class NaiveLeak:
             usual, change = self.moves[at], abs(mean - lows.last)
             self.moves[at] = change if math.isnan(usual) else usual + (min(change, 2 * usual) - usual) / 16
         if lows.day:
-            self.day_up = max(self.day_up, mean - min(lows.day))
+            self.day_up = max(self.day_up, mean - lows.day_low)
         if lows.learn(mean):
             self.up = slow(self.up, self.day_up, 0.25) if self.day_up > self.up else self.day_up
             self.day_up = 0.0
@@ -218,6 +220,8 @@ class NaiveLeak:
     def _judge(self, mean: float) -> int:
         lows, fall = self.lows, self.fall
         if math.isnan(lows.limit) or mean >= lows.back_from(self.level):
+            if fall.means and self.level < 2:
+                lows.day_low = min(lows.day_low, *fall.means)
             if fall.means and (self.level == 2 or len(fall.means) < 3):
                 self.out_min = math.inf
             self.fall = Fall()
