@@ -327,7 +327,18 @@ HLT_CHANNELS: Final = (
     "fluid_c",
 )
 
-# --- CHANNELS 416..455 (kernels/channels.py)
+# --- CHANNELS 416..455: whether each channel still says something (kernels/channels.py)
+CH_CLOCK_US: Final = 416  # us, time of rows so far
+CH_LOST: Final = 417  # bits: what is null, and above it what is stuck
+CH_RATE_UL_H: Final = 418  # uL/h, programmed after the last row; NaN = it changed
+CH_LEVEL_AGE_US: Final = 419  # us, time for which the level was reported more than it was missing, up to 6 h
+CH_LEVEL_RUN_UL: Final = 420  # uL programmed while the level stood still
+CH_LEVEL_RUN_US: Final = 421  # us, the same in time of rows
+CH_LEVEL_HABIT_UL: Final = 422  # uL, the longest such run while all was well
+CH_COUNTER_AGE_US: Final = 423  # us, as of the level
+CH_NOISY: Final = 424  # 5 channels of 6 slots: last reading and smallest step in its unit; last change, longest healthy run, age, last valid: us
+CH_LEVEL_VALID_US: Final = 454  # us of CH_CLOCK_US, last reading of the level; NaN = never
+CH_COUNTER_VALID_US: Final = 455  # the same for the counter
 
 # Of LEAK: 456..463
 LEAK_MOVES_KPA: Final = (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kernels import (
     air,
+    channels,
     dose,
     drive,
     fill_level,
@@ -32,6 +33,7 @@ from kernels import (
 from kernels.state import (
     AIR_LEVEL,
     BOLUS_UL,
+    CH_LOST,
     CONCENTRATION_UG_ML,
     COUNT_UL,
     DEAD_VOLUME_UL,
@@ -85,7 +87,8 @@ LEVEL: Final = 6  # drug level, kernels.fluid
 RESTART: Final = 7
 FILL: Final = 8
 HEALTH: Final = 9  # something that no other detector names
-SIGNALS: Final = 10  # rows of the array that `rows` reports in: at least one for each code
+CHANNELS: Final = 10  # the set of lost channels changed; its level is x[CH_LOST]
+SIGNALS: Final = 11  # rows of the array that `rows` reports in: at least one for each code
 
 
 def fresh() -> NDArray[np.float64]:
@@ -107,6 +110,7 @@ def fresh() -> NDArray[np.float64]:
         air,
         wear,
         health,
+        channels,
     ):
         kernel.reset(x)
     return x
@@ -249,8 +253,13 @@ def rows(
         rate_ul_h = dose.rate_ul_h(program, schedule, boluses, x[SUSPENDED], t_us)
         if t_us > x[FILL_US] and fill_level.fill_row(x, t_us, columns[2, row]):
             count = _signal(signals, count, row, FILL, 2.0)
-        reservoir.level(x, columns[2, row])
         mean_ul_h = expected_ul / since_us * HOUR_US if since_us > 0.0 else rate_ul_h
+        lost = x[CH_LOST]
+        period_us = x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + PERIOD_US]
+        channels.channels_row(x, columns, row, since_us, period_us, expected_ul, mean_ul_h, rate_ul_h)
+        if x[CH_LOST] != lost:
+            count = _signal(signals, count, row, CHANNELS, x[CH_LOST])
+        reservoir.level(x, columns[2, row])
         if by_counter and since_us > 0.0:
             reservoir.measured_flow(x, flow_ul_h * since_us / HOUR_US, sensed_ul)
         sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan

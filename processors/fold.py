@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
-from contract.facts import Cause, Fact
+from contract.facts import Cause, Fact, Readiness
 from kernels import dose, fluid_habit, step
 from kernels import state as s
 from processors import (
@@ -25,6 +25,7 @@ from processors import (
     incidents,
     level_alerts,
     marks,
+    readiness,
     restarts,
     risk,
     signals,
@@ -43,7 +44,8 @@ class Folded(Struct, frozen=True, kw_only=True, eq=False):
 
     `at_last_row`: the state after its last row if an event follows it, with the number of facts until then; `has_rows`:
     there was a row. `at_midnights`: states before the first item of a new UTC day (checkpoints). Whatever was due at the
-    time of such a state's head has fired before it.
+    time of such a state's head has fired before it. `readiness`: what each detector can see, for who analyses a recording; the
+    live system keeps it in the states.
     """
 
     state: PumpState
@@ -51,6 +53,7 @@ class Folded(Struct, frozen=True, kw_only=True, eq=False):
     has_rows: bool
     at_last_row: tuple[PumpState, int] | None
     at_midnights: list[PumpState]
+    readiness: list[Readiness]
 
 
 def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
@@ -68,6 +71,7 @@ def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
         has_rows=len(items.rows_us) > 0,
         at_last_row=None if run.row_is_last else run.at_last_row,
         at_midnights=run.at_midnights,
+        readiness=run.readiness,
     )
 
 
@@ -78,8 +82,8 @@ def look_ahead(
     *,
     closed_before_us: int,
     open_window: bool = False,
-) -> tuple[list[Fact], int]:
-    """(facts of the deadlines from the last item to `present_us` if the last state goes on, when there will be more).
+) -> tuple[list[Fact], list[Readiness], int]:
+    """(facts of the deadlines from the last item to `present_us` if the last state goes on, readiness, when there will be more).
 
     Windows that end at or before `closed_before_us` are written; with `open_window` also the unfinished one, up to
     `present_us`.
@@ -87,7 +91,7 @@ def look_ahead(
     unwritten_us = None if state.window is None else state.window.from_us + window_us
     due_us = next_deadline_us(state, window_us)
     if due_us > present_us and not open_window:
-        return [], due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+        return [], [], due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
     run = _Run(state, window_us)
     run.fire(present_us + 1, closed_before_us)
     if open_window:
@@ -96,7 +100,9 @@ def look_ahead(
         # This one is written, and so are those after it that end in time; the first that does not comes next.
         unwritten_us += ((closed_before_us - unwritten_us) // window_us + 1) * window_us
     due_us = next_deadline_us(run.state, window_us)
-    return run.facts, due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+    if unwritten_us is not None:
+        due_us = min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+    return run.facts, run.readiness, due_us
 
 
 def next_deadline_us(state: PumpState, window_us: int = DAY_US) -> int:
@@ -115,6 +121,7 @@ class _Run:
         self.state = state.copy()
         self.window_us = window_us
         self.facts: list[Fact] = []
+        self.readiness: list[Readiness] = []
         self.at_last_row: tuple[PumpState, int] | None = None
         self.at_midnights: list[PumpState] = []
         self.row_is_last = False
@@ -134,7 +141,11 @@ class _Run:
             # A row at midnight itself opens the new day: the checkpoint is the state before it.
             midnight_us = (first_us // DAY_US + 1) * DAY_US
             reach = min(reach, int(np.searchsorted(ahead_us, midnight_us, side="left")) + self._row)
-            self._kernel_rows(items, max(reach, self._row + 1))
+            if self.state.ready or self.state.explanted:
+                self._kernel_rows(items, max(reach, self._row + 1))
+            else:
+                self._kernel_rows(items, self._row + 1)
+                self._judge_readiness(first_us)
 
     def _kernel_rows(self, items: Items, stop: int) -> None:
         program, x, explanted = self.state.program, self.state.x, self.state.explanted
@@ -178,6 +189,8 @@ class _Run:
                 self._observe(condition)
             if code == step.LEVEL:
                 self.state = replace(self.state, risk_us=at_us)
+            if code == step.CHANNELS:
+                self._judge_readiness(at_us)
 
     def event(self, key: Key, item: Settled | SkewChanged) -> None:
         """Fold one clinical event, or a change of the device's clock."""
@@ -293,11 +306,7 @@ class _Run:
             if due_us == incidents.due_us(self.state):
                 self._incidents(ahead, due_us)
             if due_us == self.state.midnight_us:
-                self.state = replace(
-                    self.state,
-                    midnight_us=due_us + DAY_US,
-                    clinic=marks.add(replace(ahead, clinic=self.state.clinic), due_us),
-                )
+                self._midnight(ahead, due_us)
             if due_us == self.state.crossing_us:
                 self.state = replace(self.state, crossing_us=None)
             if due_us == self.state.risk_us:
@@ -306,6 +315,13 @@ class _Run:
                 self._judge(ahead, due_us, write=written, alarms=judged)
         if not self.state.explanted:
             self._alert_deadlines(before_us)
+
+    def _midnight(self, ahead: PumpState, due_us: int) -> None:
+        """Keep the ledgers of `ahead` as they stand at this midnight, and look at what the detectors can see."""
+        if self.state.ready:
+            self._judge_readiness(due_us)
+        clinic = marks.add(replace(ahead, clinic=self.state.clinic), due_us)
+        self.state = replace(self.state, midnight_us=due_us + DAY_US, clinic=clinic)
 
     def _skip_midnights(self, before_us: int) -> None:
         """Pass over the midnights at which there is neither a forecast to judge nor a window to write."""
@@ -372,6 +388,13 @@ class _Run:
         self.state = replace(self.state, clinic=clinic)
         for condition in conditions:
             self._observe(condition)
+
+    def _judge_readiness(self, at_us: int) -> None:
+        """Say what changed of what the detectors can see."""
+        if not self.state.explanted:
+            ready, lines = readiness.judge(self.state, at_us)
+            self.readiness += lines
+            self.state = replace(self.state, ready=ready)
 
     def _watch_level(self, at: PumpState, at_us: int) -> None:
         """Judge the drug level of `at`, whose ledgers stand at `at_us`, and note when to look again."""

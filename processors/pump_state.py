@@ -79,6 +79,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
     low level, and the quantiles of empty. `risk_us`: when the drug level is looked at again (processors.risk).
+    `ready`: what was last said of the readiness of each cause (processors.readiness); empty before the first row.
     """
 
     pump: str
@@ -97,6 +98,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     received_us: int = NEVER_US
     explanted: bool = False
+    ready: tuple[int, ...] = ()
 
     def copy(self) -> PumpState:
         """The same value with a numeric vector of its own, so that a fold may write into it."""

@@ -9,7 +9,7 @@ import msgspec
 from contract.facts import Cause, Priority
 from kernels import state as s
 from kernels import step
-from processors import risk
+from processors import readiness, risk
 from processors.alerts import Condition
 from processors.clinical import stall_condition
 from processors.flow_path_words import leak_condition, starvation_condition
@@ -31,6 +31,8 @@ def conditions(state: PumpState, code: int, level: int, at_us: int, received_us:
         told = air_condition(state, level, at_us)
     elif code == step.WEAR:
         told = wear_condition(state, level, at_us)
+    elif code == step.CHANNELS:
+        told = readiness.lost_condition(state, at_us)
     elif code == step.HEALTH:
         told = unclassified_condition(state, level, at_us)
     else:
