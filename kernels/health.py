@@ -204,8 +204,8 @@ def health_row(
     """Fold one row at which kernels/air.py has just judged; levels are in x[HLT_LEVEL] and x[WEAR_LEVEL].
 
     x: float64[SIZE]. t_us: us. motor_v, battery_v: V. vibration_g, vibration2_g: g. pressure_kpa, inlet_kpa: kPa.
-    temperature_c, fluid_c: deg C. named: whether another detector is on. Flow and current are taken from kernels/air.py, as
-    means of the last rows. Readings may be NaN or infinite = not reported.
+    temperature_c, fluid_c: deg C. named: whether another detector is on. Flow, current and the first vibration are taken
+    from kernels/air.py, as means of the last rows. Readings may be NaN or infinite = not reported.
     """
     x = borrow(x)
     if not x[st.HLT_DAY_US] <= t_us:
@@ -218,7 +218,7 @@ def health_row(
     x[st.HLT_Q_SUM] += x[st.AIR_Q_NOW]
     _take(x, FLOW, x[st.AIR_FLOW_NOW])
     _take(x, CURRENT, x[st.AIR_MA_NOW])
-    _take(x, VIBRATION, vibration_g)
+    _take(x, VIBRATION, x[st.AIR_VIBRATION_NOW] if abs(vibration_g) < np.inf else np.nan)
     _take(x, VIBRATION2, vibration2_g)
     _take(x, PRESSURE, pressure_kpa)
     _take(x, INLET, inlet_kpa)

@@ -6,9 +6,11 @@ pumps; faults are laid over it. `signals` runs the kernels of a telemetry row ov
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels import dose, reservoir, step
 from kernels import state as st
@@ -132,6 +134,7 @@ def healthy(rng: np.random.Generator, pump: Pump, days: float, *, nuisances: boo
     recording = Recording(pump, t_s, rate, columns, happened)
     if nuisances:
         _incidents(rng, recording)
+        _pathologies(rng, recording)
     return recording
 
 
@@ -176,17 +179,29 @@ def _fever(
         happened.append(f"fever {at_s / DAY_S:.1f}")
 
 
+@dataclass(frozen=True)
+class Chance:
+    """When incidents befall a recording, and for how long."""
+
+    rng: np.random.Generator
+    t_s: Floats
+
+    def often(self, every_days: float) -> list[float]:
+        """Times of incidents that come once in so many days, s."""
+        count = self.rng.poisson(self.t_s[-1] / DAY_S / every_days)
+        return [float(at_s) for at_s in self.rng.uniform(0, self.t_s[-1], count)]
+
+    def lasting(self, at_s: float, low_h: float, high_h: float) -> NDArray[np.bool_]:
+        """Rows of an incident that lasts between so many hours."""
+        until_s = at_s + self.rng.uniform(low_h, high_h) * 3600.0
+        return (self.t_s >= at_s) & (self.t_s < until_s)
+
+
 def _incidents(rng: np.random.Generator, recording: Recording) -> None:
-    """Refills, scans, boluses, suspensions, swapped, stuck and noisy sensors, outages."""
+    """Refills, scans and suspensions."""
     t_s, columns, rate = recording.t_s, recording.columns, recording.rate_ul_h
-    days = t_s[-1] / DAY_S
-
-    def often(every_days: float) -> list[float]:
-        return rng.uniform(0, t_s[-1], rng.poisson(days / every_days)).tolist()
-
-    def lasting(at_s: float, low_h: float, high_h: float) -> np.ndarray:
-        return (t_s >= at_s) & (t_s < at_s + rng.uniform(low_h, high_h) * 3600.0)
-
+    chance = Chance(rng, t_s)
+    often, lasting = chance.often, chance.lasting
     for at_s in often(60):
         span = lasting(at_s, 3, 12)
         columns[BODY, span] -= 2.0
@@ -213,6 +228,13 @@ def _incidents(rng: np.random.Generator, recording: Recording) -> None:
         columns[CURRENT, span] *= 0.05
         columns[VIBRATION : VIBRATION2 + 1, span] *= 0.1
         recording.happened.append(f"suspended {at_s / DAY_S:.1f}")
+
+
+def _pathologies(rng: np.random.Generator, recording: Recording) -> None:
+    """Swapped, stuck and noisy sensors, missing rows, outages."""
+    t_s, columns = recording.t_s, recording.columns
+    chance = Chance(rng, t_s)
+    often, lasting = chance.often, chance.lasting
     for at_s in often(150):
         channel = int(rng.choice([FLOW, PRESSURE, CURRENT, VIBRATION, VIBRATION2, INLET]))
         columns[channel, t_s >= at_s] *= rng.choice([0.7, 0.85, 0.95, 1.05, 1.15, 1.4])
@@ -293,7 +315,7 @@ def signals(recording: Recording, factors: dict[int, float] | None = None) -> li
     said = []
     cuts = [0, *(np.flatnonzero(np.diff(recording.rate_ul_h)) + 1).tolist(), rows_us.size]
     x[st.T_US] = float(rows_us[0])
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         head = np.array([float(rows_us[first]), 0.0, dose.CONTINUOUS, 0.0, 0.0, 0.0, 0.0, 0.0])
         schedule = np.array([[0.0, recording.rate_ul_h[first] * volumes]])
         row = first

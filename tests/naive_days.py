@@ -21,7 +21,7 @@ class Track:
     """One channel's day means and what they add up to."""
 
     last: float = NAN
-    before: float = NAN
+    away: float = 0.0
     var1: float = NAN
     var2: float = NAN
     rise: float = 0.0
@@ -31,7 +31,9 @@ class Track:
         if math.isnan(self.var1) or math.isnan(self.var2):
             return 0.0
         doubt = 1.5 * math.sqrt(2 / (min(days, 48) / 2))
-        walk = max(self.var2 - self.var1, 0) + doubt * self.var1
+        of_walk, of_white = 1 / (1 - 0.875**2), 1 + 0.125 / 1.875
+        walk = ((1 + 2 * doubt) * self.var2 - of_white / 2 * self.var1) / (of_walk - of_white / 2)
+        walk = max(walk, 0.3 * self.var1)
         if walk <= 0:
             return 0.0
         white = self.var1 * (1 + doubt) / 2
@@ -75,7 +77,7 @@ class NaiveWear:
                 rise = 0.0 if loaded else rise - granted
             together.append(rise / max(track.needed(self.days), 0.1))
             alone = max(alone, rise / max(track.needed(self.days), 0.25))
-        self.score = max(sorted(together)[-2], alone, 0.0) if self.days > 5 else 0.0
+        self.score = max(sorted(together)[-2], alone, 0.0) if self.days > 8 else 0.0
         if self.score < 0.5:
             self.level = 0
         elif self.score >= 1:
@@ -109,19 +111,16 @@ class NaiveWear:
     def _follow(self, track: Track, mean: float, flow_change: float, *, loaded: bool) -> None:
         if not (mean > 0 and math.isfinite(mean)):
             return
-        last, before = track.last, track.before
-        track.last, track.before = mean, last
-        if math.isnan(last):
-            return
-        if not abs(flow_change) <= 0.3:
-            track.before = NAN
+        last, track.last = track.last, mean
+        if math.isnan(last) or not abs(flow_change) <= 0.3:
             return
         change = unexplained(math.log(mean / last), flow_change)
+        away = track.away + change
+        track.away = 0.875 * away
         if change < 0:
             track.var1 = self._mean_square(track.var1, change**2)
-        both = unexplained(math.log(mean / before), flow_change)
-        if both < 0:
-            track.var2 = self._mean_square(track.var2, both**2)
+        if away < 0:
+            track.var2 = self._mean_square(track.var2, away**2)
         if loaded:
             change = min(change, 0.0)
         track.rise = max(track.rise + min(change, 0.08) - 0.002, 0.0)

@@ -5,8 +5,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from kernels import drive
+from kernels import drive, step
 from kernels import state as st
+from tests.habit_signals import (
+    COUNTER,
+    CURRENT,
+    FLOW,
+    INLET,
+    PRESSURE,
+    VIBRATION,
+    VIBRATION2,
+    Pump,
+    add_air,
+    add_wear,
+    finished,
+    healthy,
+    signals,
+)
 from tests.low_signals import Recording, fed, leaked
 from tests.low_signals import run as low_levels
 from tests.pump_signals import (
@@ -126,3 +141,29 @@ def test_leak_and_starvation_levels_are_the_same(seed: int, pressures: int, volu
     assert (starves == 2).any()
     for told, again in zip((leaks, starves), low_levels(scaled), strict=True):
         assert np.array_equal(told, again)
+
+
+def lost_habits(
+    seed: int, volumes: float, pressures: float, currents: float, vibrations: float
+) -> list[tuple[float, int, int]]:
+    """Signals of air, wear and no name in forty days with gas on day 12 and wear from day 20, in other units."""
+    rng = np.random.default_rng(seed)
+    recording = healthy(rng, Pump(every_s=900.0, flex=bool(seed % 2)), 40.0, nuisances=False)
+    add_air(rng, recording, 12 * DAY_S, 60)
+    add_wear(rng, recording, 20 * DAY_S, 0.05)
+    factors = {COUNTER: volumes, FLOW: volumes, PRESSURE: pressures, INLET: pressures, CURRENT: currents}
+    factors |= {VIBRATION: vibrations, VIBRATION2: vibrations}
+    wanted = (step.AIR, step.WEAR, step.HEALTH)
+    return [said for said in signals(finished(recording), factors) if said[1] in wanted]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=some.integers(0, 3), volumes=exponents, pressures=exponents, currents=exponents, vibrations=exponents
+)
+def test_lost_habits_are_the_same(seed: int, volumes: int, pressures: int, currents: int, vibrations: int):
+    """Flows and volumes, pressures, currents and vibrations times powers of two: the same signals at the same rows."""
+    plain = lost_habits(seed, 1.0, 1.0, 1.0, 1.0)
+    scaled = lost_habits(seed, 2.0**volumes, 2.0**pressures, 2.0**currents, 2.0**vibrations)
+    assert scaled == plain
+    assert {code for _, code, level in plain if level == 2} >= {step.AIR, step.WEAR}
