@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Grades detection on simulated fleets, normal and strained, against the product's bars (make evaluate).
+# About a quarter of an hour on two idle cores.
 # The fleets come from the hash of the HEAD commit, so nobody can choose them. Called again after an interruption it goes on.
 #   SEED=...   other fleets     SHARE=0.1   smaller ones     other arguments go to python -m thecaflow.evaluation
 set -euo pipefail

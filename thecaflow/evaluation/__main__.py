@@ -46,7 +46,7 @@ def main(seed: int, folder: Path, processes: int, share: float, only: str | None
     console.print(f"seed {seed}")
     wanted = [
         (fleets.normal(seed, share), bars.NORMAL),
-        (fleets.stress(seed, 0.3 * share), bars.STRESS),
+        (fleets.stress(seed, 0.5 * share), bars.STRESS),
     ]
     passed = True
     for fleet, asked in wanted:

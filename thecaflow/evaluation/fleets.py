@@ -76,8 +76,8 @@ def normal(seed: int, share: float = 1.0, days: float = 45.0) -> Fleet:
     return Fleet("normal", _plan(seed, share, days))
 
 
-def stress(seed: int, share: float = 0.3, days: float = 45.0) -> Fleet:
-    """The strained fleet, of the same kinds: 60 faults of each harmful cause, so that a share of 0.9 is known to +/-0.08."""
+def stress(seed: int, share: float = 0.5, days: float = 45.0) -> Fleet:
+    """The strained fleet, of the same kinds: 100 faults of each harmful cause, so that a share of 0.9 is known to +/-0.06."""
     return Fleet("stress", replace(_plan(seed + 1, share, days), stress=True, prefix="stress"))
 
 
