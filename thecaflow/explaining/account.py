@@ -23,14 +23,19 @@ from thecaflow.explaining.quantity import Quantity, Vector
 
 _ROWS_AROUND: Final = 48
 """Sampling periods that are shown before the onset and after the alarm, where the time between those is shorter."""
+_ONSETS: Final = ("onset_us", "low_since_us", "over_since_us")
 _GONE: Final = (AlertState.LATCHED, AlertState.CLEARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """Microseconds since 1970. `alarm_us`: first active line, else the first; `ended_us`: condition gone; view: what is shown."""
+    """Microseconds since 1970. `alarm_us`: first active line, else the first; `ended_us`: condition gone; view: what is shown.
+
+    `before_us`: what the alarm is compared with: the onset, or the start of the view where the onset is the alarm itself.
+    """
 
     onset_us: int
+    before_us: int
     onset_stated: bool
     since_us: int
     alarm_us: int
@@ -49,12 +54,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One alert explained. `at_onset`, `at_alarm`, `trace`: vectors of kernels.state; `volumes`: uL from onset to alarm."""
+    """One alert explained. `before`, `at_alarm`, `trace`: vectors of kernels.state; `volumes`: uL from before to the alarm."""
 
     found: Found
     moments: Moments
     items: Items
-    at_onset: Vector
+    before: Vector
     at_alarm: Vector
     trace: Sequence[tuple[int, Vector]]
     readings: Sequence[Reading]
@@ -93,18 +98,18 @@ def account_of(found: Found, traced: int = 0) -> Account:
     moments = _moments(found, items)
     view = moments.view_us
     traces = np.linspace(view[0], view[1], traced).astype(np.int64).tolist() if traced else []
-    times = sorted({moments.onset_us, moments.alarm_us, *traces})
+    times = sorted({moments.before_us, moments.alarm_us, *traces})
     vectors = dict(zip(times, vectors_at(found.lines[0].pump, items, times), strict=True))
-    at_onset, at_alarm = vectors[moments.onset_us], vectors[moments.alarm_us]
+    before, at_alarm = vectors[moments.before_us], vectors[moments.alarm_us]
     return Account(
         found=found,
         moments=moments,
         items=items,
-        at_onset=at_onset,
+        before=before,
         at_alarm=at_alarm,
         trace=[(at_us, vectors[at_us]) for at_us in traces],
         readings=_readings(found.lines[0].cause, items, moments),
-        volumes=_volumes(at_onset, at_alarm),
+        volumes=_volumes(before, at_alarm),
     )
 
 
@@ -118,7 +123,7 @@ def _moments(found: Found, items: Items) -> Moments:
     lines = found.lines
     since_us = lines[0].since_us
     alarm_us = next((line.at_us for line in lines if line.state is AlertState.ACTIVE), lines[0].at_us)
-    stated = [line.evidence["onset_us"] for line in lines if _is_time(line.evidence.get("onset_us"))]
+    stated = [line.evidence[name] for line in lines for name in _ONSETS if _is_time(line.evidence.get(name))]
     onset_us = min(round(stated[-1]), alarm_us) if stated else since_us
     ended_us = None if lines[-1].state not in _GONE else _gone_us(lines)
     steps = np.diff(items.rows_us)
@@ -131,13 +136,15 @@ def _moments(found: Found, items: Items) -> Moments:
     if ended_us is not None:
         to_us = min(to_us, ended_us + around_us)
     to_us = max(min(to_us, found.horizon_us), alarm_us + 1)
+    from_us = min(onset_us, since_us) - around_us
     return Moments(
         onset_us=onset_us,
+        before_us=onset_us if onset_us < alarm_us else from_us,
         onset_stated=bool(stated),
         since_us=since_us,
         alarm_us=alarm_us,
         ended_us=ended_us,
-        view_us=(min(onset_us, since_us) - around_us, to_us),
+        view_us=(from_us, to_us),
     )
 
 
@@ -178,15 +185,14 @@ def _span(readings: NDArray[np.float64]) -> tuple[float, float, float] | None:
     return (float(known.min()), float(known.mean()), float(known.max())) if known.size else None
 
 
-def _volumes(at_onset: Vector, at_alarm: Vector) -> list[tuple[str, float]]:
-    """What was asked and what was counted between the onset and the alarm, uL."""
+def _volumes(before: Vector, at_alarm: Vector) -> list[tuple[str, float]]:
+    """What was asked and what was counted between two vectors, uL."""
     ledgers = (
         ("Programmed", s.PROGRAMMED_UL),
         ("Counted or measured", s.SENSED_UL),
         ("Delivered by the best estimate", s.DELIVERED_UL),
     )
     told = [
-        (words, float(ledger.total(at_alarm, at)) - float(ledger.total(at_onset, at)))
-        for words, at in ledgers
+        (words, float(ledger.total(at_alarm, at)) - float(ledger.total(before, at))) for words, at in ledgers
     ]
     return [(words, volume_ul) for words, volume_ul in told if np.isfinite(volume_ul)]

@@ -18,6 +18,7 @@ from storage.snapshot import snapshot
 from thecaflow.comparison import sightings_of
 from thecaflow.evaluation.fold_pump import sightings
 from thecaflow.evaluation.pump_lines import PumpLines
+from thecaflow.event_files import shown_name
 from thecaflow.progress import bar
 from thecaflow.settings import Settings
 
@@ -157,7 +158,7 @@ def _missing(wanted: Wanted, alerts: Sequence[Alert], where: str) -> NoSuchAlert
 
 
 def _names(paths: Sequence[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{len(paths)} files"
+    return shown_name(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
 
 
 def _some(pumps: Iterable[str]) -> str:

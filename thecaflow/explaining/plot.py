@@ -212,7 +212,7 @@ def _harm(account: Account, axis: _Axis, bottom: float) -> list[str]:
     kind = account.harm_words
     if harm.lo_us > axis.to_us:
         words = f"{kind} from {_clock(harm.lo_us)}, beyond the right edge"
-        return [f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end">{escape(words)}</text>']
+        return [f'<text x="{WIDTH - RIGHT}" y="40" text-anchor="end">{escape(words)}</text>']
     left = axis.x(harm.lo_us)
     right = axis.x(axis.to_us if harm.hi_us is None else harm.hi_us)
     shade = (
@@ -220,7 +220,7 @@ def _harm(account: Account, axis: _Axis, bottom: float) -> list[str]:
         f'fill="#b00020" fill-opacity="0.08"><title>{escape(kind)} expected</title></rect>'
     )
     words = f"{kind} expected in the shaded time"
-    return [shade, f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end">{escape(words)}</text>']
+    return [shade, f'<text x="{WIDTH - RIGHT}" y="40" text-anchor="end">{escape(words)}</text>']
 
 
 def _marks(account: Account, axis: _Axis, bottom: float) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from contract.facts import Alert, HarmAt
+from contract.facts import Alert, AlertState, HarmAt
 from contract.times import format_us
 from dashboards.causes import CAUSES
 from dashboards.clearing import CLEARING
@@ -27,7 +27,7 @@ def told(account: Account) -> str:
         _section("When", _when(account)),
         _section("Evidence, as last stated", _evidence(account)),
         _section("What the detector knew", _quantities(account)),
-        _section("From the onset to the alarm", _volumes(account)),
+        _section(f"Volumes from {_before(account)} to the alarm", _volumes(account)),
         _section("The channels", _channels(account)),
         _section("What would end it", [CLEARING[account.last.cause]]),
         _section("Looked at first", CAUSES[account.last.cause].first_checks),
@@ -96,10 +96,12 @@ def _when(account: Account) -> list[str]:
     rows = account.items.rows_us
     between = int(((rows > moments.onset_us) & (rows <= moments.alarm_us)).sum())
     onset = "estimated onset" if moments.onset_stated else "onset (none is estimated: as first said)"
+    raised = any(line.state is AlertState.ACTIVE for line in account.found.lines)
+    alarm = "alarm" if raised else "pending (never an alarm)"
     lines = [
         f"{moment(moments.onset_us)}  {onset}",
         f"{moment(moments.since_us)}  first said",
-        f"{moment(moments.alarm_us)}  alarm, {duration(moments.alarm_us - moments.onset_us)} and {between} rows after the onset",
+        f"{moment(moments.alarm_us)}  {alarm}, {duration(moments.alarm_us - moments.onset_us)} and {between} rows after the onset",
     ]
     if moments.ended_us is not None:
         lines.append(f"{moment(moments.ended_us)}  the condition was gone")
@@ -121,10 +123,10 @@ def _evidence(account: Account) -> list[str]:
 
 
 def _quantities(account: Account) -> list[str]:
-    """A table: words, what it is to the decision, at the onset, at the alarm."""
-    rows = [("", "", "at the onset", "at the alarm")]
+    """A table: words, what it is to the decision, before, at the alarm."""
+    rows = [("", "", f"at {_before(account)}", "at the alarm")]
     for quantity in account.quantities:
-        before, now = quantity.of(account.at_onset), quantity.of(account.at_alarm)
+        before, now = quantity.of(account.before), quantity.of(account.at_alarm)
         if before is None and now is None:
             continue
         role = _ROLES[quantity.role]
@@ -136,17 +138,24 @@ def _quantities(account: Account) -> list[str]:
     return _table(rows)
 
 
+def _before(account: Account) -> str:
+    """What the alarm is compared with."""
+    moments = account.moments
+    if moments.before_us == moments.onset_us:
+        return "the onset"
+    return f"{duration(moments.alarm_us - moments.before_us)} before"
+
+
 def _volumes(account: Account) -> list[str]:
-    if account.moments.alarm_us <= account.moments.onset_us:
-        return []
     return _table([(words, f"{number(volume_ul, 4)} µL") for words, volume_ul in account.volumes])
 
 
 def _channels(account: Account) -> list[str]:
     """A table: least, mean and greatest before the onset, from it to the alarm, after the alarm."""
-    rows: list[tuple[str, ...]] = [
-        ("least / mean / greatest", "before the onset", "onset to alarm", "after the alarm")
-    ]
+    spans = ("before the onset", "onset to alarm", "after the alarm")
+    if account.moments.onset_us >= account.moments.alarm_us:
+        spans = ("before the alarm", "at the alarm", "after the alarm")
+    rows: list[tuple[str, ...]] = [("least / mean / greatest", *spans)]
     for reading in account.readings:
         unit = split_unit(reading.name)[1]
         words = CHANNEL_WORDS[reading.name] + (f", {unit}" if unit else "")

@@ -85,7 +85,7 @@ def test_the_detectors_numbers_are_those_that_the_alert_stated(blocked: Found):
     line = next(line for line in blocked.lines if line.at_us == account.moments.alarm_us)
     assert account.at_alarm[s.OCC_SCORE] == line.evidence["score"]
     assert account.at_alarm[s.OCC_BASE_KPA] == line.evidence["baseline_kpa"]
-    assert account.at_alarm[s.OCC_SCORE] >= 0.5 > account.at_onset[s.OCC_SCORE]
+    assert account.at_alarm[s.OCC_SCORE] >= 0.5 > account.before[s.OCC_SCORE]
     assert account.moments.onset_us == line.evidence["onset_us"]
 
 
@@ -133,6 +133,14 @@ def test_a_forecast_is_explained_by_the_reservoir(founding: Path, tmp_path: Path
     picture = (tmp_path / "dry.svg").read_text()
     assert "Reservoir level, mL" in picture
     assert "The device&#x27;s alarm level" in picture
+
+
+def test_without_an_onset_the_alarm_is_compared_with_a_time_before(founding: Path):
+    """Where nothing estimates an onset, the two columns are two times all the same, and the text says how far apart."""
+    account = account_of(from_files([str(founding)], Wanted(cause="refill_due"), None))
+    assert account.moments.onset_us == account.moments.alarm_us
+    assert account.before[s.RES_V_UL] > account.at_alarm[s.RES_V_UL]
+    assert re.search(r"at \d+ d before +at the alarm", told(account))
 
 
 def test_an_alert_is_the_same_whatever_moments_are_asked_for(blocked: Found):
