@@ -22,8 +22,8 @@ limit to bottom, or lively again.
 
 Not judged and not learned: rows without programmed flow, while the motor stands, while the line is occluded or the pump
 starves, while measured flow falls short of its share of the program (what no longer arrives makes no pressure), while the
-sensor is stuck (kernels/occlusion.py counts that). A flow below LOWER of all that the bottom has seen lowers the resistive
-share: what is known moves with it. A leak on the reservoir's side is not seen here: the level falls faster than
+sensor is stuck (kernels/occlusion.py counts that). A flow, programmed or sensed, below LOWER of all that the bottom has
+seen lowers the resistive share: what is known moves with it. A leak on the reservoir's side is not seen here: the level falls faster than
 counted, which is `over_delivery` of kernels/reservoir.py. A leak whose pressure stays in habit can't be seen by anything
 here. Scale-free: sums, ratios and squares of pressures; the zero of the gauge is the only fixed point. State:
 kernels.state, block LEAK. Constants are parameters of ours [P].
@@ -80,6 +80,17 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.LEAK_UP_KPA] = x[st.LEAK_FLOW_LOW_UL_H] = np.nan
     x[st.LEAK_OUT_MIN_KPA] = np.inf
     x[st.LEAK_MOVES_KPA : st.LEAK_MOVES_KPA + EIGHTHS] = np.nan
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> float:
+    """Flow that makes the resistive pressure (uL/h): programmed, times the smallest share of it that is sensed."""
+    if x[st.OCC_PROGRAMMED] != 1.0:
+        return sensed_ul_h
+    share, measured = x[st.OCC_SENSED_NOW], x[st.DRV_FLOW_NOW]
+    if math.isnan(x[st.OCC_SENSED_MEAN]) or measured < share:
+        share = measured
+    return programmed_ul_h if math.isnan(share) else programmed_ul_h * share
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -241,8 +252,8 @@ def leak_row(
     """
     x = borrow(x)
     level = int(x[LEVEL])
-    flow_ul_h = programmed_ul_h if x[st.OCC_PROGRAMMED] == 1.0 else sensed_ul_h
-    if not abs(pressure_kpa) < np.inf or flow_ul_h == 0.0:
+    flow_ul_h = _flow(x, programmed_ul_h, sensed_ul_h)
+    if not abs(pressure_kpa) < np.inf or (programmed_ul_h == 0.0 and x[st.OCC_PROGRAMMED] == 1.0):
         return level
     if x[st.OCC_LEVEL] + x[st.DRV_LEVEL] + x[st.STARVATION + st.LOW_LEVEL] > 0.0:
         return level

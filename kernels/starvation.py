@@ -14,8 +14,8 @@ motor  the current lies below IDLE of its healthy mean and DEVS deviations below
 Active: inlet and one of the others, from the second block on. Pending: inlet alone, from the second block on. Flow or
 level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that, after
 seven without any other word. Without
-an inlet sensor flow and level must both be missing more than half: what is left to a worn stroke (`under_delivery`) and to
-air is less. A pump with only an inlet, or only one of the others, never goes beyond pending.
+an inlet sensor flow and level must both be missing more than half for GAS_US: a worn stroke (`under_delivery`) loses less,
+and gas has passed by then. A pump with only an inlet, or only one of the others, never goes beyond pending.
 
 Not this: an empty reservoir (nothing is judged below DRY of it), an occlusion (flow falls while the outlet rises: not
 judged while that is on), a standing motor (it draws no vacuum: not judged without one), a stopped program. Scale-free: only ratios, and squares of volumes. State:
@@ -47,6 +47,9 @@ HALF: Final = 0.55  # the same where no inlet speaks; [S] worn strokes of domain
 IDLE: Final = 0.85  # of the healthy current
 DRY: Final = 0.05  # of the reservoir
 FORGET: Final = 1.0 / 16.0
+RELEARN: Final = FORGET / 32.0  # a flow that stays short is a habit after weeks
+STANDS: Final = 3.0  # base - limit: the vacuum that a pump must draw of which others say that it stands
+GAS_US: Final = 2 * DAY_US  # without an inlet the same could be gas, which has passed by then
 UNDECIDED_US: Final = 7 * DAY_US  # inlet alone: a new zero of the sensor, or what nobody can tell from it
 JUMP: Final = 8.0  # sd of the level beyond what can be asked: a refill, or the sensor jumped
 
@@ -110,7 +113,8 @@ def _learn(x: NDArray[np.float64], mean_kpa: float, share: float, kept_ul: float
     if not math.isnan(share):
         off = abs(share - x[st.STV_SHARE])
         x[st.STV_SHARE_DEV] = _mean(x[st.STV_SHARE_DEV], abs(share) if math.isnan(off) else off)
-        x[st.STV_SHARE] = _mean(x[st.STV_SHARE], share)
+        weight = FORGET if share >= SHORT * x[st.STV_SHARE] else RELEARN
+        x[st.STV_SHARE] = share if math.isnan(off) else x[st.STV_SHARE] + weight * (share - x[st.STV_SHARE])
     if not math.isnan(kept_ul):
         usual = x[st.STV_LEVEL_UL2]
         most = usual * JUMP * JUMP
@@ -144,7 +148,8 @@ def _out(
         return 0
     if math.isnan(mean_kpa):
         gone = flow == 1 and level == 1 and x[st.STV_SHORT_UL] > HALF * x[st.STV_ASKED_UL]
-        return 2 if gone and share < (1.0 - HALF) * x[st.STV_SHARE] else 1
+        gone = gone and share < (1.0 - HALF) * x[st.STV_SHARE] and x[st.AIR_LEVEL] != 2.0
+        return 2 if gone and n * x[AT + st.LOW_SPAN_US] > GAS_US else 1
     if max(flow, level, motor) == 1:
         return 2
     return 0 if min(flow, level) == -1 else 1
@@ -161,7 +166,8 @@ def _judge(
         low = _flow_says(x, share) == 1 and share < (1.0 - HALF) * x[st.STV_SHARE]
     else:
         low = mean_kpa < (0.5 * (bottom + limit) if level == 2 else limit)
-    if x[st.DRV_LEVEL] > 0.0 and (not low or math.isnan(mean_kpa)):
+    base = x[AT + st.LOW_BASE]
+    if x[st.DRV_LEVEL] > 0.0 and not mean_kpa < base - STANDS * (base - limit):
         return level
     if not low:
         x[AT + st.LOW_OUT_N] = 0.0

@@ -305,7 +305,7 @@ class NaiveStarvation:
             low = self._flow(share) == 1 and share < 0.45 * self.share
         else:
             low = below(mean, self.lows.back_from(self.level))
-        if self.stands and (not low or math.isnan(mean)):
+        if self.stands and not mean < self.lows.base - 3 * (self.lows.base - self.lows.limit):
             return self.level
         if not low:
             self.out = 0
@@ -340,7 +340,8 @@ class NaiveStarvation:
             return 0
         if math.isnan(mean):
             gone = flow == level == 1 and self.short_ul > 0.55 * self.asked_ul
-            return 2 if gone and share < 0.45 * self.share else 1
+            long = self.out * self.lows.span_us > 2 * DAY_US
+            return 2 if gone and long and share < 0.45 * self.share else 1
         if 1 in (flow, level, motor):
             return 2
         return 0 if -1 in (flow, level) else 1
@@ -363,7 +364,8 @@ class NaiveStarvation:
             self.dev = slow(
                 self.dev, abs(share) if math.isnan(self.share) else abs(share - self.share), 1 / 16
             )
-            self.share = slow(self.share, share, 1 / 16)
+            weight = 1 / 16 if share >= 0.8 * self.share else 1 / 512
+            self.share = slow(self.share, share, weight)
         if not math.isnan(kept):
             square = kept * kept
             self.usual_noise = slow(

@@ -47,11 +47,15 @@ def naive_levels(recording: Recording) -> tuple[list[int], NaiveLeak]:
         occlusion.occlusion_row(x, t_us, pressure, inlet, programmed, flow)
         drive.stall_row(x, t_us, np.nan, flow, current, np.nan, np.nan, expected, programmed)
         starvation.starvation_row(x, t_us, inlet, flow, level_ml, expected, since_us)
-        flows = programmed if x[st.OCC_PROGRAMMED] == 1.0 else flow
+        sensed = np.nan if np.isnan(x[st.OCC_SENSED_MEAN]) else x[st.OCC_SENSED_NOW]
+        shares = [float(s) for s in (sensed, x[st.DRV_FLOW_NOW]) if not np.isnan(s)]
+        programs = x[st.OCC_PROGRAMMED] == 1.0
+        flows = programmed * min(shares, default=1.0) if programs else flow
         stuck = x[st.OCC_SAME] > 2 * x[st.OCC_SAME_HABIT] + 8
         busy = x[st.OCC_LEVEL] + x[st.DRV_LEVEL] + x[starvation.LEVEL] > 0
         short = x[st.DRV_FLOW_NOW] < 0.8 * x[st.STV_SHARE]
-        if not (np.isfinite(pressure) and flows != 0.0) or busy or stuck or short:
+        idle = programs and programmed == 0.0
+        if not np.isfinite(pressure) or idle or busy or stuck or short:
             levels.append(twin.level)
         else:
             most = float(2.0 * x[st.OCC_THRESHOLD_KPA] - x[st.OCC_BASE_KPA])
