@@ -1,7 +1,7 @@
 """Flow above the tolerance after a restart: what the sensors see beyond it, summed from row to row.
 
 Physics: a pump that was stopped, stalled or blocked for a day can deliver several times its set dose once it runs again
-(Sgouros 2010: a near-lethal overdose within minutes). Two ledgers can show it: the counter (the drive runs away) and the
+(Sgouros 2010: a near-lethal overdose within minutes). Two ledgers can show it soon: the counter (the drive runs away) and the
 measured flow (the stroke does). Each has a one-sided CUSUM of the volume beyond the tolerance,
 
     S <- max(S + sensed - (1 + tolerance) h asked, 0)        level 2 once S > slack
@@ -11,7 +11,9 @@ never below 1, so that a sensor which reads high is no overdose. slack = the lar
 and program are out of step by at most a row each) + what the program gives in 31 minutes (the longest window of the
 trumpet curve, IEC 60601-2-24: shorter ones may truly depart from the tolerance) + the counter's usual volume between two
 movements. At 2.5 times the dose that takes a third of an hour; harm takes hours. Once it is on, the same sum the other way
-round ends it. The watch ends WATCH_US after the restart. Only ratios decide: factors on volumes change nothing. A gap of
+round ends it. A level that is read without either shows it later: the mean of its readings has fallen from where it stood
+at the restart by more than (1 + tolerance) asked, slack, and LEVEL_Z sds of its noise and of the drift of such sensors;
+the mean lags by MEAN_ROWS rows, to the safe side. The watch ends WATCH_US after the restart. Only ratios decide: factors on volumes change nothing. A gap of
 more than GAP_PERIODS usual periods says nothing of flow. State: kernels.state, block COMMON. [P] = parameter of ours.
 """
 
@@ -27,13 +29,19 @@ from numpy.typing import NDArray
 from kernels import state as st
 from kernels.borrow import borrow
 from kernels.drive import HABIT_UL
+from kernels.level_sensor import DRIFT_DAY_SD
 from kernels.stroke import COUNTER_SOURCE, FLOW_DOUBT, FLOW_SD, Z95, encoder_ratio
 
 WATCH_US: Final = 48.0 * 3.6e9  # us after the restart [P]
 TRUMPET_H: Final = 31.0 / 60.0  # [S] IEC 60601-2-24, longest observation window
 ROWS_APART: Final = 2.0
 HOUR_US: Final = 3.6e9
-NOBODY, BY_COUNTER, BY_FLOW = 0.0, 1.0, 2.0  # who raised it
+DAY_US: Final = 8.64e10
+NOBODY, BY_COUNTER, BY_FLOW, BY_LEVEL = 0.0, 1.0, 2.0, 3.0  # who raised it
+MEAN_ROWS: Final = 16.0  # level readings in the mean [P]
+NOISE_ROWS: Final = 128.0  # and in its noise [P]
+CLIP: Final = 4.0
+LEVEL_Z: Final = 3.0  # sds; a restart that is watched is rare [P]
 GAP_PERIODS: Final = 3.0  # contract, sensed_*: a reading holds for at most 3 sampling periods
 
 
@@ -41,6 +49,7 @@ def reset(x: NDArray[np.float64]) -> None:
     """No restart is watched."""
     x[st.RST_SINCE_US] = np.nan
     x[st.RST_LEVEL : st.RST_SLACK_UL + 1] = 0.0
+    x[st.RST_MEAN_UL : st.RST_ASKED_UL + 1] = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -49,7 +58,9 @@ def begin(x: NDArray[np.float64], t_us: float) -> None:
     x = borrow(x)
     x[st.RST_SINCE_US] = t_us
     x[st.RST_PENDING_UL] = x[st.RST_SENSED_UL] = x[st.RST_FLOW_UL] = 0.0
-    x[st.RST_SLACK_UL] = 0.0
+    x[st.RST_SLACK_UL] = x[st.RST_ASKED_UL] = 0.0
+    x[st.RST_REF_UL] = x[st.RST_MEAN_UL]
+    x[st.RST_REF_UL2] = x[st.RST_NOISE_UL2]
     counted_ul = x[st.RES_FLOW_COUNTED_UL]
     if x[st.RES_SOURCE] == COUNTER_SOURCE:
         known = counted_ul > x[st.RESERVOIR_ML] * 1000.0 * FLOW_DOUBT
@@ -57,6 +68,52 @@ def begin(x: NDArray[np.float64], t_us: float) -> None:
     else:
         habit = encoder_ratio(x)
     x[st.RST_FLOW_HABIT] = max(habit, 1.0) if habit < np.inf else 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def refilled(x: NDArray[np.float64]) -> None:
+    """Forget the level: the reservoir was filled."""
+    x = borrow(x)
+    x[st.RST_MEAN_UL] = x[st.RST_REF_UL] = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def level_mean(x: NDArray[np.float64], reservoir_ml: float) -> None:
+    """Take a level reading (mL, NaN = none) into the mean and its noise; a spike moves neither by more than CLIP sds."""
+    if not 0.0 <= reservoir_ml < np.inf:
+        return
+    mean_ul = x[st.RST_MEAN_UL]
+    if math.isnan(mean_ul):
+        x[st.RST_MEAN_UL] = reservoir_ml * 1000.0
+        if math.isnan(x[st.RST_NOISE_UL2]):
+            x[st.RST_NOISE_UL2] = 0.0
+        return
+    off_ul, noise = reservoir_ml * 1000.0 - mean_ul, x[st.RST_NOISE_UL2]
+    square = off_ul * off_ul
+    if noise > 0.0 and square > CLIP * CLIP * noise:
+        square = CLIP * CLIP * noise
+        off_ul = math.copysign(math.sqrt(square), off_ul)
+    x[st.RST_MEAN_UL] = mean_ul + off_ul / MEAN_ROWS
+    x[st.RST_NOISE_UL2] = noise + (square - noise) / NOISE_ROWS
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fallen(x: NDArray[np.float64], t_us: float, expected_ul: float) -> None:
+    """Judge how far the level has fallen since the restart, or since it was judged last."""
+    x = borrow(x)
+    on = x[st.RST_LEVEL]
+    x[st.RST_ASKED_UL] += expected_ul
+    beyond_ul = x[st.RST_REF_UL] - x[st.RST_MEAN_UL] - (1.0 + x[st.FLOW_TOLERANCE]) * x[st.RST_ASKED_UL]
+    drift_ul = DRIFT_DAY_SD * x[st.RESERVOIR_ML] * 1000.0
+    days = (t_us - x[st.RST_SINCE_US]) / DAY_US
+    doubt = 2.0 * x[st.RST_REF_UL2] / (2.0 * MEAN_ROWS - 1.0) + drift_ul * drift_ul * (1.0 + days)
+    margin_ul = x[st.RST_SLACK_UL] + LEVEL_Z * math.sqrt(doubt)
+    if on == BY_LEVEL:
+        beyond_ul = -beyond_ul
+    if on in (NOBODY, BY_LEVEL) and beyond_ul > margin_ul:
+        x[st.RST_LEVEL] = BY_LEVEL if on == NOBODY else NOBODY
+        x[st.RST_REF_UL] = x[st.RST_MEAN_UL]
+        x[st.RST_ASKED_UL] = x[st.RST_SENSED_UL] = x[st.RST_FLOW_UL] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -105,4 +162,6 @@ def restart_row(
         x[st.RST_PENDING_UL] = 0.0
     if 0.0 <= flow_ul_h < np.inf and not since_us > GAP_PERIODS * period_us:
         _moved(x, BY_FLOW, st.RST_FLOW_UL, flow_ul_h * hours - most * x[st.RST_FLOW_HABIT] * expected_ul)
+    if not math.isnan(x[st.RST_REF_UL]):
+        _fallen(x, t_us, expected_ul)
     return 2 if x[st.RST_LEVEL] > NOBODY else 0

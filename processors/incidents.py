@@ -74,7 +74,9 @@ def _marked(state: PumpState, event: PumpEvent, at_us: int) -> PumpState:
     if not (delivers(event) or isinstance(event, ProgramSet | Suspended | Resumed)):
         return state
     clinic = marks.add(state, at_us)
-    return replace(state, clinic=replace(clinic, device=replace(clinic.device, steady_us=at_us)))
+    if isinstance(event, ProgramSet | Suspended | Resumed):
+        clinic = replace(clinic, device=replace(clinic.device, steady_us=at_us))
+    return replace(state, clinic=clinic)
 
 
 def _after_stall(state: PumpState, at_us: int) -> tuple[PumpState, list[Condition]]:

@@ -55,7 +55,7 @@ def add(state: PumpState, at_us: int) -> Clinic:
 def past(state: PumpState, at_us: int, present_us: int) -> tuple[Mark, float] | None:
     """(ledgers as they stood at `at_us`, doubt of their volumes in uL); None before the first mark.
 
-    Exact where what is programmed has not changed since; else on a straight line between two marks.
+    By the program where that has not changed since; else on a straight line between two marks.
     """
     device, latest = state.clinic.device, now(state, present_us)
     marks = (*(mark for mark in device.marks if mark.at_us < present_us), latest)
@@ -67,28 +67,32 @@ def past(state: PumpState, at_us: int, present_us: int) -> tuple[Mark, float] | 
     before = marks[marks.index(after) - 1]
     way = (at_us - before.at_us) / (after.at_us - before.at_us)
     asked_ul = after.programmed_ul - before.programmed_ul
-    programmed_ul, doubt_ul = (
-        before.programmed_ul + way * asked_ul,
-        4.0 * way * (1.0 - way) * UNEVEN * asked_ul,
-    )
-    if device.steady_us is not None and at_us >= device.steady_us:
-        split_ul, program = np.zeros(3), state.program
-        dose.programmed_ul(
-            program.head,
-            program.schedule,
-            program.boluses,
-            state.x[s.SUSPENDED],
-            float(at_us),
-            float(present_us),
-            split_ul,
-        )
-        programmed_ul, doubt_ul = latest.programmed_ul - float(split_ul[0]), 0.0
-    share = (programmed_ul - before.programmed_ul) / asked_ul if asked_ul > 0.0 else way
+    part_ul, doubt_ul = way * asked_ul, 4.0 * way * (1.0 - way) * UNEVEN * asked_ul
+    if device.steady_us is not None and before.at_us >= device.steady_us:
+        # What the program alone does not explain is a bolus, which began where the mark is.
+        bolus_ul = asked_ul - _by_program_ul(state, before.at_us, after.at_us)
+        part_ul, doubt_ul = _by_program_ul(state, before.at_us, at_us) + bolus_ul, abs(bolus_ul)
+    share = part_ul / asked_ul if asked_ul > 0.0 else way
     sensed_ul = after.sensed_ul - before.sensed_ul
     doubt_ul += 4.0 * way * (1.0 - way) * abs(sensed_ul - asked_ul)
     return Mark(
         at_us,
-        programmed_ul,
+        before.programmed_ul + part_ul,
         before.sensed_ul + share * sensed_ul,
         before.covered_us + way * (after.covered_us - before.covered_us),
     ), doubt_ul
+
+
+def _by_program_ul(state: PumpState, from_us: int, to_us: int) -> float:
+    """Volume that the present program asks for between two times since it was set, uL."""
+    split_ul, program = np.zeros(3), state.program
+    dose.programmed_ul(
+        program.head,
+        program.schedule,
+        np.empty((0, 5)),
+        state.x[s.SUSPENDED],
+        float(from_us),
+        float(to_us),
+        split_ul,
+    )
+    return float(split_ul[0])

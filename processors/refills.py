@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from contract.events import ReservoirFilled, VolumeReported
 from contract.facts import Cause
-from kernels import fill_level, ledger, reservoir
+from kernels import fill_level, ledger, reservoir, restart
 from kernels import state as s
 from kernels.level_sensor import MIN_BLOCKS, OFFSET_SD
 from processors.alerts import Condition
@@ -59,6 +59,7 @@ def after_fill(
         full_error_ul=None if past is None else past.full_error_ul,
     )
     fill_level.begin(x, float(at_us))
+    restart.refilled(x)
     return replace(clinic, refill=fill), [_volumes(state, before, event, at_us)]
 
 

@@ -23,6 +23,7 @@ from processors.alerts import Condition, is_on
 from processors.pump_state import DAY_US, Clinic, PumpState, whole_us
 
 LONG_US: Final = DAY_US  # contract: a stop, stall or occlusion of 24 h or more
+_WITNESSES: Final = {restart.BY_COUNTER: "counter", restart.BY_FLOW: "flow", restart.BY_LEVEL: "level"}
 RELEASED_US: Final = DAY_US  # how long what a release did counts as there: four half-lives of 6 h [P]
 
 
@@ -77,8 +78,8 @@ def condition(state: PumpState, level: int, at_us: int) -> Condition | None:
         if state.clinic.restart.release_due_us is not None:
             return None
         return Condition(cause=Cause.RESTART_OVERDOSE, at_us=at_us, level=0)
-    x, by_flow = state.x, state.x[s.RST_LEVEL] == restart.BY_FLOW
-    return _above(state, at_us, {"by_flow_sensor": float(by_flow), "slack_ul": float(x[s.RST_SLACK_UL])})
+    witness = _WITNESSES[float(state.x[s.RST_LEVEL])]
+    return _above(state, at_us, {f"by_{witness}": 1.0, "slack_ul": float(state.x[s.RST_SLACK_UL])})
 
 
 def after_forecast(state: PumpState, at_us: int) -> list[Condition]:

@@ -103,6 +103,34 @@ def test_healthy_restarts_are_silent() -> None:
         assert 2 not in run(rows)
 
 
+def fallen(ml_h: float, scale: float = 1.0, spike_ml: float = 0.0) -> list[int]:
+    """Levels of a pump at 0.02 mL/h whose reservoir falls by `ml_h` after a day at a stand; noise 0.03 mL, every ten minutes."""
+    rng = np.random.default_rng(8)
+    x = step.fresh()
+    x[s.RESERVOIR_ML], x[s.FLOW_TOLERANCE] = 20.0 * scale, 0.1
+    out = []
+    for row in range(144 + 200):
+        after_h = max(row - 143, 0) / 6
+        reading = 15.0 - ml_h * after_h + 0.03 * float(rng.normal()) + (spike_ml if row == 200 else 0.0)
+        restart.level_mean(x, reading * scale)
+        if row == 143:
+            restart.begin(x, row * HOUR_US / 6)
+        elif row > 143:
+            told = restart.restart_row(
+                x, row * HOUR_US / 6, HOUR_US / 6, HOUR_US / 6, 20.0 / 6 * scale, np.nan, np.nan
+            )
+            out.append(told)
+    return out
+
+
+def test_a_level_that_falls_faster_than_the_tolerance_allows() -> None:
+    """Three times the rate, seen within half a day; the rate itself, a spike and a level that stands still are not."""
+    assert 2 in fallen(0.06)[:72]
+    for still in (fallen(0.02), fallen(0.0), fallen(0.02, spike_ml=-8.0)):
+        assert 2 not in still
+    assert fallen(0.06) == fallen(0.06, scale=1024.0)
+
+
 def errors(readings: NDArray[np.float64], minutes: float) -> tuple[list[bool], float]:
     """When the level can be judged, and the error that is kept; 20 mL are said to be in, the sensor is usually 0.2 mL off."""
     x = step.fresh()

@@ -69,6 +69,23 @@ def test_a_flow_sensor_that_always_reads_high_is_no_overdose() -> None:
     assert told.alerts(144, Cause.RESTART_OVERDOSE) == []
 
 
+@pytest.mark.parametrize(
+    ("ratio", "refilled", "expected"), [(4.0, False, 1), (1.1, False, 0), (4.0, True, 0)]
+)
+def test_a_level_alone_shows_it_hours_later(ratio: float, *, refilled: bool, expected: int) -> None:
+    """The counter turns as programmed, the level falls four times as fast; after a refill the level has another start."""
+    rng = np.random.default_rng(5)
+    hours = np.arange(168)
+    counted = np.clip(hours, 0, 72) + np.clip(hours - 96, 0, None)
+    given = np.clip(hours, 0, 72) + ratio * np.clip(hours - 96, 0, None)
+    level = 20.0 - 0.02 * given + 0.02 * rng.normal(size=hours.size)
+    told = story().runs(0, 20.0).tell("suspended", 72).tell("resumed", 96)
+    told = told.filled(97.5) if refilled else told
+    told.rows(0, 168, delivered_ul=(20.0 * counted).tolist(), reservoir_ml=np.round(level, 2).tolist())
+    lines = told.alerts(96 + 48, Cause.RESTART_OVERDOSE)
+    assert [line[2] for line in lines[:1]] == ["high"] * expected
+
+
 def test_a_program_that_stops_for_a_day_is_a_stop_too_and_the_next_may_be_lower() -> None:
     """Sgouros 2010: the restart was at a lower set dose; flow is measured against what is programmed then."""
     hours = np.arange(144)
