@@ -10,7 +10,7 @@ reading, `rough`; a change counts JUMPS habits at most, so that one step or glit
 repeats exactly says nothing (a stuck or coarse sensor). Every STEP rows four evidences in sds of the pump's own habit:
 
 flow       sqrt(shortfall x raggedness): a smooth shortfall is another cause, a noisy sensor falls short of nothing
-current    shortfall from its line over the programmed flow, plus raggedness once it falls short
+current    shortfall from its line over the programmed flow, plus raggedness up to as much
 vibration  the larger of its rise over that line and its raggedness
 pressure   damping (raggedness is posture's too); beside the current alone only while the pressure is inside its envelope,
            since a leak takes away pressure, load and pulsation together
@@ -44,7 +44,8 @@ ROUGH_SD: Final = (
     0.25  # sd of rough / habit for white noise: 0.76 / sqrt(15 rows), rounded up for overlap of differences
 )
 JUMPS: Final = 4.0  # habits that one change counts at most
-MEMORY: Final = 128.0  # judgements, of habits
+MEMORY: Final = 128.0  # judgements, of habits, and no less than:
+MEMORY_US: Final = 2 * 86_400e6  # a rhythm of the day and a flex program are habits as a whole
 CLIP: Final = 4.0  # deviations by which one judgement pulls a habit at most
 SD: Final = 1.25  # of a normal law, in mean absolute deviations
 QUIET: Final = 0.01  # of the habit: the least deviation, a sensor's own accuracy
@@ -147,7 +148,7 @@ def _evidence(x: NDArray[np.float64]) -> float:
             current = short
             ragged = _excess(x, CURRENT)
             if ragged > 0.0:
-                current += ragged
+                current += min(ragged, short)
         rise = -_short(x[st.AIR_VIBRATION_NOW], _line(x, st.AIR_VIBRATION), x[st.AIR_VIBRATION + 2])
         if rise > 0.0:
             vibration = rise
@@ -193,9 +194,9 @@ def _learn_line(x: NDArray[np.float64], slot: int, habit: int, share: float, gap
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn(x: NDArray[np.float64]) -> None:
-    """Move every habit by one judgement."""
-    share = 1.0 / min(x[st.AIR_JUDGED] + 1.0, MEMORY)
+def _learn(x: NDArray[np.float64], gone_us: float) -> None:
+    """Move every habit by one judgement, `gone_us` after the last."""
+    share = max(1.0 / (x[st.AIR_JUDGED] + 1.0), min(1.0 / MEMORY, gone_us / MEMORY_US))
     gap = x[st.AIR_Q_NOW] - x[st.AIR_Q_MEAN]
     _learn_line(x, st.AIR_MA_NOW, st.AIR_MA, share, gap)
     _learn_line(x, st.AIR_VIBRATION_NOW, st.AIR_VIBRATION, share, gap)
@@ -245,7 +246,7 @@ def _judge(x: NDArray[np.float64], t_us: float) -> None:
         x[st.AIR_LEVEL] = x[st.AIR_HOLD] = 0.0
         x[st.AIR_ONSET_US] = np.nan
     if x[st.AIR_LEVEL] == 0.0 and (x[st.AIR_SCORE] <= 0.5 or not known):
-        _learn(x)
+        _learn(x, t_us - x[st.AIR_JUDGED_US])
     _keep_record(x, t_us, evidence)
     x[st.AIR_LAST_EVIDENCE] = evidence
     x[st.AIR_JUDGED_US] = t_us

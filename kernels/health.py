@@ -4,8 +4,9 @@ Why days, and why diagonal: within a day posture, rhythm, breathing, flex steps 
 way; a day's mean holds all of that once, and day means are nearly exchangeable, so that a plain deviation in units of
 their own habit is a whitened innovation. A full covariance (PCA with T2 and Q) needs more healthy days than channels, ten to
 a hundred, before it is better than its diagonal, and a swapped sensor turns its axes; so what common causes move
-together is grouped by hand: flow; current; vibration (two sensors); pressure and inlet (barometer, posture); motor voltage
-and battery; temperature (two sensors), which is an explanation, never evidence (fever moves pressure and viscosity).
+together is grouped by hand: flow; current; vibration (two sensors); outlet pressure; motor voltage and battery;
+temperature (two sensors), which is an explanation, never evidence (fever moves pressure and viscosity). The inlet's pressure
+moves with every refill and is no evidence either.
 
 Deviation of a channel: |mean - usual| / (SD max(dev, QUIET |usual|, a quarter of the pressure's own roughness)); out of habit above Z. Error rate:
 for n days of habit the tail of a day is that of Student's t with about MEMORY = 8-16 degrees, P(|t_10| > 6) = 1.3e-4; two of
@@ -114,23 +115,23 @@ def _moved_groups(x: NDArray[np.float64]) -> int:
 
     A channel that was out of habit alone for two days already is a sensor's matter: it does not count with a later one.
     """
-    groups, moved, channels = 0, 0, 1
+    groups, moved = 0, 0
     before = int(x[st.HLT_MOVED])
     old = before & (before >> CHANNELS) if x[st.HLT_ON_DAYS] == 0.0 else 0
     away_before = 0.0
     warmer = max(_deviation(x, BODY, _mean(x, BODY)), _deviation(x, FLUID, _mean(x, FLUID))) > WARMER_Z
-    for channel in range(BODY):
+    for channel in (FLOW, CURRENT, VIBRATION, VIBRATION2, PRESSURE, MOTOR_V, BATTERY):
+        bit = 1 << channel
         away = _deviation(x, channel, _mean(x, channel))
-        explained = warmer and (channel in (CURRENT, PRESSURE, INLET))
+        explained = warmer and channel in (CURRENT, PRESSURE)
         if away > Z and not explained:
-            moved |= channels
-        if not away > Z or explained or old & channels:
+            moved |= bit
+        if not away > Z or explained or old & bit:
             away = 0.0
-        second = channel in (VIBRATION2, INLET, BATTERY)
+        second = channel in (VIBRATION2, BATTERY)
         if away > 0.0 and not (second and away_before > 0.0):
             groups += 1
         away_before = away
-        channels <<= 1
     x[st.HLT_MOVED] = moved | (before & (1 << CHANNELS) - 1) << CHANNELS
     return groups
 
@@ -139,10 +140,10 @@ def _moved_groups(x: NDArray[np.float64]) -> int:
 def _judge(x: NDArray[np.float64], asked: float) -> None:
     """Compare the day that ends with the habit, move the level, learn."""
     same_flow = abs(asked - x[st.HLT_Q_LAST]) <= SAME_FLOW * x[st.HLT_Q_LAST]
-    x[st.HLT_Q_LAST] = asked
     if x[st.WEAR_NAMED] > 0.0:
         x[st.HLT_LEVEL] = x[st.HLT_ON_DAYS] = 0.0
         return
+    x[st.HLT_Q_LAST] = asked
     groups = _moved_groups(x) if same_flow and x[st.HLT_DAYS] >= WARM else 0
     if groups >= GROUPS:
         x[st.HLT_ON_DAYS] += 1.0

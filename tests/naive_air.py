@@ -149,7 +149,7 @@ class NaiveAir:
             short = self._short("current", self._line("current"))
             if short > 1:
                 ragged = self.course["current"].excess()
-                current = short + (ragged if ragged > 0 else 0.0)
+                current = short + (min(ragged, short) if ragged > 0 else 0.0)
             for sign in (
                 -self._short("vibration", self._line("vibration")),
                 self.course["vibration"].excess(),
@@ -183,7 +183,7 @@ class NaiveAir:
         elif self.score <= 0.5:
             self.level = self.hold = 0
         if self.level == 0 and (self.score <= 0.5 or not known):
-            self._learn()
+            self._learn(t_us - self.judged_us)
         if self.level == 2:
             self.record = 0.0
         else:
@@ -196,8 +196,8 @@ class NaiveAir:
                 self.top, self.record = max(self.top, self.record), 0.0
         self.last_evidence, self.judged_us = evidence, t_us
 
-    def _learn(self) -> None:
-        share = 1 / min(self.judged + 1, 128)
+    def _learn(self, gone_us: float) -> None:
+        share = max(1 / (self.judged + 1), min(1 / 128, gone_us / (2 * 86_400e6)))
         gap = self.q_now - self.q_mean
         for name in ("current", "vibration"):
             self._learn_mean(name, share, gap)

@@ -146,10 +146,10 @@ class NaiveHealth:
     def day(self, means: list[float], asked: float, rough: float, *, named: bool) -> int:
         """Fold one day; the level. rough: usual change of the pressure from row to row."""
         same = abs(asked - self.asked) <= 0.02 * self.asked
-        self.asked = asked
         if named:
             self.level = self.on_days = 0
             return 0
+        self.asked = asked
         if same and self.days >= 10 and self._groups(means, rough) >= 2:
             self.on_days += 1
             self.level = 2 if self.on_days >= 2 else 1
@@ -182,10 +182,10 @@ class NaiveHealth:
     def _groups(self, means: list[float], rough: float) -> int:
         away = [self.away(channel, mean, rough) for channel, mean in enumerate(means)]
         warmer = max(away[8:]) > 3
-        out = {c for c, a in enumerate(away[:8]) if a > 6 and not (warmer and c in (1, 4, 5))}
+        out = {c for c, a in enumerate(away[:8]) if c != 5 and a > 6 and not (warmer and c in (1, 4))}
         old = self.moved[0] & self.moved[1] if self.on_days == 0 else set()
         self.moved = [out, self.moved[0]]
-        kinds = [{0}, {1}, {2, 3}, {4, 5}, {6, 7}]
+        kinds = [{0}, {1}, {2, 3}, {4}, {6, 7}]
         return sum(bool(kind & (out - old)) for kind in kinds)
 
     def _learn(self, channel: int, mean: float) -> None:
