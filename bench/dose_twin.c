@@ -169,7 +169,7 @@ static inline double sensed_ul(double *x, int source, double t_us, double delive
     return volume_ul;
 }
 
-/* Rows of one pump with one concentration; x: double[256], program: double[8], schedule: double[n_steps][2], t_us: times in
+/* Rows of one pump with one concentration; x: double[512], program: double[8], schedule: double[n_steps][2], t_us: times in
  * order, program without pulses or boluses. The delivered volume stands in for the reservoir's estimate: sensed, else
  * programmed. */
 void dose_rows(double *x, const double *program, const double *schedule, int64_t n_steps, const double *t_us,

@@ -39,7 +39,7 @@ static inline void account(double *x, double programmed_ul, double sensed_ul, in
     dose_twin_add(x, TIP_UG, delivered_ul > 0.0 ? delivered_ul * x[CONCENTRATION] / 1000.0 : 0.0);
 }
 
-/* x: double[256]; program: double[8]; schedule: double[n_steps][2]; rows_us: int64[n]; columns: double[13][n]; levels: int64[n] out. */
+/* x: double[512]; program: double[8]; schedule: double[n_steps][2]; rows_us: int64[n]; columns: double[13][n]; levels: int64[n] out. */
 void rows(double *x, const double *program, const double *schedule, int64_t n_steps, const int64_t *rows_us,
           const double *columns, int64_t n, int64_t *levels) {
     const double *counter = columns, *flow = columns + n, *level_ml = columns + 2 * n, *outlet = columns + 3 * n,

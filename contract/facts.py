@@ -112,6 +112,7 @@ HARM_MEDIUM_WITHIN_US: Final = 24 * _HOUR_US
 HARM_HIGH_WITHIN_US: Final = 6 * _HOUR_US
 
 RefillReason: TypeAlias = Literal["volume", "stability"]
+ReadyState: TypeAlias = Literal["ready", "warming_up", "blind"]
 
 _WIRE_TIMES: Final[dict[str, str]] = {
     "at_us": "at",
@@ -231,8 +232,21 @@ class Correction(
     alert_id: str
 
 
-Fact: TypeAlias = Dose | Forecast | Alert | Quarantined | Correction
-FACT_TYPES: Final[tuple[type[Fact], ...]] = (Dose, Forecast, Alert, Quarantined, Correction)
+class Readiness(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", tag="readiness", rename=_WIRE_TIMES
+):
+    """Whether `cause` can be seen on this pump from `at` on: by what it reports, and by what is learned of its health."""
+
+    pump: str
+    at_us: int
+    kernel: str = KERNEL
+    cause: Cause
+    state: ReadyState
+    why: str
+
+
+Fact: TypeAlias = Dose | Forecast | Alert | Quarantined | Correction | Readiness
+FACT_TYPES: Final[tuple[type[Fact], ...]] = (Dose, Forecast, Alert, Quarantined, Correction, Readiness)
 
 
 def fact_name(fact: Fact | type[Fact]) -> str:
@@ -245,7 +259,7 @@ def fact_sort_key(fact: Fact) -> tuple[bool, bool, int, bool, str, str, str, str
 
     A null time or pump, known only from quarantined input, comes before any other.
     """
-    cause = fact.cause if isinstance(fact, Alert) else ""
+    cause = fact.cause if isinstance(fact, Alert | Readiness) else ""
     alert_id = fact.alert_id if isinstance(fact, Alert | Correction) else ""
     return (
         not isinstance(fact, Quarantined),

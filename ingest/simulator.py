@@ -12,22 +12,27 @@ from collections.abc import Iterator, Sequence
 
 from ingest.simulation.case import PumpCase, Uplink
 from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError, parse_fault
-from ingest.simulation.fleet import FleetPlan, draw_fleet
+from ingest.simulation.fleet import FleetPlan, assign_faults, draw_fleet, draw_pump
 from ingest.simulation.founding import FoundingPlan, founding_case
-from ingest.simulation.labels import Label, encode_label
+from ingest.simulation.labels import Emptying, Label, LabelError, decode_label, encode_label
 from ingest.simulation.uplink import Line, play
 
 __all__ = [
     "KINDS",
+    "Emptying",
     "FaultRequest",
     "FaultRequestError",
     "FleetPlan",
     "FoundingPlan",
     "Label",
+    "LabelError",
     "Line",
     "PumpCase",
     "Uplink",
+    "assign_faults",
+    "decode_label",
     "draw_fleet",
+    "draw_pump",
     "encode_label",
     "events",
     "founding_case",

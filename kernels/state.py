@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-SIZE: Final = 256
-VERSION: Final = 3
+SIZE: Final = 512  # 4 kB, the most that a pump may take
+VERSION: Final = 5
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -35,6 +35,20 @@ SENSING_ROWS: Final = 18  # 1, rows with a counter or a measured flow folded so 
 PRIMED_UL: Final = 19  # uL primed since the sensors last counted
 MOVING_SENSED_UL: Final = 20  # uL, RES_E_SENSED_UL as it was at the last movement of the counter
 MOVING_PROGRAMMED_UL: Final = 21  # uL, RES_E_PROGRAMMED_UL then; NaN before the first movement
+RST_SINCE_US: Final = 22  # us, restart after a day or more that is watched (kernels/restart.py); NaN = none
+RST_LEVEL: Final = 23  # who sees flow above tolerance: 0 nobody, 1 counter, 2 flow sensor, 3 level
+RST_SENSED_UL: Final = 24  # uL counted beyond the tolerance; towards its end while the level is 1
+RST_FLOW_UL: Final = 25  # uL, the same by measured flow
+RST_PENDING_UL: Final = 26  # uL programmed since the counter was last read
+RST_FLOW_HABIT: Final = (
+    27  # 1, what the flow sensor showed of the counted (or programmed) flow before, 1 or more
+)
+RST_SLACK_UL: Final = 28  # uL beyond the tolerance that say nothing yet
+FILL_US: Final = 29  # us, fill whose level is not judged yet (kernels/fill_level.py); NaN = none
+FILL_ROWS: Final = 30  # 1, level readings since then
+FILL_ERROR_UL: Final = (
+    31  # uL, reading less estimate, of those readings the one nearest to the sensor's usual offset
+)
 
 # --- DOSE 32..95: what was delivered (kernels/ledger.py). A ledger is two slots: sum and Neumaier compensation
 PROGRAMMED_UL: Final = 32  # uL, by what the events say, boluses included, priming not
@@ -190,3 +204,172 @@ DRV_MA_DEV: Final = 236  # mA, its mean absolute deviation
 DRV_MA_OFF: Final = 237  # mA, mean while no flow is programmed; NaN = never seen
 DRV_MOVES: Final = 238  # movements in a row since the stall
 DRV_STATED: Final = 239  # rows in a row in which the device states a stall
+
+# --- How low a channel goes while all is well (kernels/lows.py): offsets 0..21 inside a block of its own, LEAK or STARVATION
+LOW_LEVEL: Final = 0  # 0 normal, 1 pending, 2 active
+LOW_ONSET_US: Final = 1  # us, when the first block below the limit began; NaN = none
+LOW_BOTTOM: Final = (
+    2  # kPa, healthy bottom: lowest (from four days on second lowest) daily minimum of the block means
+)
+LOW_LIMIT: Final = 3  # kPa, below it a block mean is out of habit; NaN = not learned
+LOW_BASE: Final = 4  # kPa, healthy mean of the block means
+LOW_ROWS: Final = 5  # rows a block
+LOW_N: Final = 6  # rows in the open block
+LOW_SUM: Final = 7  # kPa, their sum; NaN = no reading yet
+LOW_OPEN_US: Final = 8  # us, end of the block before
+LOW_SPAN_US: Final = 9  # us, usual length of a block
+LOW_LAST: Final = 10  # kPa, mean of the last block
+LOW_DAY_N: Final = 11  # healthy blocks in the open day
+LOW_DAY_MIN: Final = 12  # kPa, their smallest mean
+LOW_FLOW: Final = 13  # sum over the open block: flow, uL/h (LEAK); programmed volume, uL (STARVATION)
+LOW_OUT_N: Final = 14  # blocks of the present excursion; 0 = none
+LOW_DAYS: Final = 15  # days in the ring
+LOW_RING: Final = 16  # kPa, 6 slots: smallest block mean of each day
+
+# --- LEAK 256..287: the outlet pressure below its healthy bottom (kernels/leak.py); 256..277 are a LOW block
+LEAK: Final = 256
+LEAK_DAY_UP_KPA: Final = 278  # kPa, largest rise of block means over the smallest before, in the open day
+LEAK_UP_KPA: Final = 279  # kPa, the same on the quietest of the recent healthy days; NaN = not known
+# 280..282 are free
+LEAK_OUT_MIN_KPA: Final = 283  # kPa, smallest block mean of the excursion
+LEAK_OUT_UP_KPA: Final = 284  # kPa, largest rise over the smallest before within it
+LEAK_OUT_SCORE: Final = 285  # 1, log likelihood ratio of its block means: nothing moves them against as ever
+LEAK_FLOW_LOW_UL_H: Final = 286  # uL/h, lowest flow of a block that the bottom has seen
+LEAK_FAR_ROWS: Final = 287  # rows in a row far below the bottom, near the zero of the gauge
+
+# --- STARVATION 288..319: suction at the inlet, and what then falls short (kernels/starvation.py); 288..309 are a LOW block
+STARVATION: Final = 288
+STV_SHARE_SUM: Final = 310  # 1, sum of measured / programmed flow over the open block; NaN = no reading
+STV_SHARE: Final = 311  # 1, healthy mean of it; NaN = not known
+STV_SHARE_DEV: Final = 312  # 1, its mean absolute deviation
+STV_MA: Final = 313  # mA, healthy mean motor current at the ends of blocks; NaN = not known
+STV_LEVEL_SUM_UL: Final = 314  # uL, sum of the level's readings in the open block
+STV_LEVEL_N: Final = 315  # readings in it
+STV_LEVEL_UL: Final = 316  # uL, mean of the last block with readings; NaN = none
+STV_LEVEL_UL2: Final = (
+    317  # uL^2, healthy mean square of (volume programmed - fall of the level) a block; NaN = not known
+)
+STV_SHORT_UL: Final = (
+    318  # uL, programmed since the onset and not missing from the reservoir; NaN = not known
+)
+STV_ASKED_UL: Final = 319  # uL, programmed since the onset, where the level was read
+
+# --- AIR 320..357: habits of flow, current, vibration and pulsation, to tell gas in the pump (kernels/air.py)
+AIR_LEVEL: Final = 320  # 0 normal, 1 pending, 2 active
+AIR_ONSET_US: Final = 321  # us, when the evidence began; NaN = none
+AIR_SCORE: Final = 322  # 1, second largest evidence / threshold; alarm from 1
+AIR_ROWS: Final = 323  # rows since the last judgement
+AIR_HOLD: Final = 324  # judgements for which a change of level has been due
+AIR_JUDGED: Final = 325  # judgements learned from
+AIR_TOP: Final = 326  # sds, largest healthy evidence of two judgements in a row, fading
+AIR_LAST_EVIDENCE: Final = 327  # sds, evidence at the last judgement
+AIR_JUDGED_US: Final = 328  # us, last judgement
+AIR_ASIDE: Final = 329  # rows in a row in which nothing moved; below 0: with a flow far from habit (a bolus)
+AIR_RECORD: Final = 330  # sds, largest such evidence of the present episode
+AIR_LAST: Final = 331  # 4 slots: last flow share (1), current (mA), vibration (g), pressure (kPa)
+AIR_ROUGH: Final = 335  # 4 slots, same units: change from reading to reading over the last rows
+AIR_ROUGH_HABIT: Final = 339  # 4 slots, same units: the usual one
+AIR_FLOW_NOW: Final = 343  # 1, measured / programmed flow over the last rows
+AIR_MA_NOW: Final = 344  # mA, the same for the current
+AIR_VIBRATION_NOW: Final = 345  # g, the same for the vibration
+AIR_Q_NOW: Final = 346  # 1, programmed flow over the last rows / AIR_Q_REF
+AIR_Q_MEAN: Final = 347  # 1, its usual value
+AIR_Q_VAR: Final = 348  # 1, its variance
+AIR_FLOW_MEAN: Final = 349  # 1, usual measured / programmed flow
+AIR_FLOW_DEV: Final = 350  # 1, its mean absolute deviation
+AIR_MA: Final = 351  # 3 slots, mA: usual current, covariance with the programmed flow, mean absolute deviation from the line
+AIR_VIBRATION: Final = 354  # 3 slots, g: the same for the vibration
+AIR_Q_REF: Final = 357  # uL/h, first programmed flow: the unit of the slots above; NaN = none yet
+
+# --- WEAR 358..383: what a day's current and vibration have risen by (kernels/wear.py)
+WEAR_LEVEL: Final = 358  # 0 normal, 1 pending, 2 active
+WEAR_ONSET_US: Final = 359  # us, when the rise began; NaN = none
+WEAR_SCORE: Final = 360  # 1, rise / threshold; alarm from 1
+WEAR_DAYS: Final = 361  # days learned from
+WEAR_TRACKS: Final = 362  # 3 tracks of 5 slots: motor_ma, vibration_g, vibration2_g
+WEAR_TRACK_SIZE: Final = 5
+WEAR_LAST: Final = 0  # mA or g, last day's mean; NaN = none
+WEAR_AWAY: Final = 1  # 1, logarithm of the level over its slow mean
+WEAR_VAR1: Final = 2  # 1, mean squared relative change from day to day
+WEAR_VAR2: Final = 3  # 1, mean square of the distance from the slow mean
+WEAR_RISE: Final = 4  # 1, sum of relative rises
+WEAR_START_KPA: Final = 377  # kPa, day's pressure when the rise of the current began
+WEAR_LAST_KPA: Final = 378  # kPa, last day's
+WEAR_DEV_KPA: Final = 379  # kPa, mean absolute change of it from day to day
+WEAR_START_C: Final = 380  # deg C, day's temperature when the rise of the current began
+WEAR_LAST_Q: Final = 381  # 1, last day's programmed flow / AIR_Q_REF
+WEAR_SAMPLES: Final = 382  # usual samples a day
+WEAR_NAMED: Final = 383  # 0/1, a named detector was on since the day began
+
+# --- HEALTH 464..511: day means of all channels against the habit of day means (kernels/health.py)
+HLT_LEVEL: Final = 464  # 0 normal, 1 pending, 2 active
+HLT_DAYS: Final = 465  # days learned from
+HLT_DAY_US: Final = 466  # us, when the open day began; NaN before the first row
+HLT_Q_SUM: Final = 467  # 1, sum of programmed flow / AIR_Q_REF over the samples of the open day
+HLT_SAMPLES: Final = 468  # samples of the open day
+HLT_Q_LAST: Final = 469  # 1, last day's programmed flow / AIR_Q_REF
+HLT_ON_DAYS: Final = 470  # days in a row that were out of habit
+HLT_MOVED: Final = 471  # bits of the channels (below) that were out of habit on the last day judged, and above them the day before
+HLT_SUM: Final = 472  # 10 slots: sums of the open day; HLT_CHANNELS gives order and units
+HLT_COUNT: Final = 482  # 10 slots: readings in them
+HLT_MEAN: Final = 492  # 10 slots: usual day mean; NaN = none
+HLT_DEV: Final = 502  # 10 slots: mean absolute deviation of day means from it; NaN = unknown
+HLT_CHANNELS: Final = (
+    "flow_share",  # 1, measured / programmed
+    "motor_ma",
+    "vibration_g",
+    "vibration2_g",
+    "pressure_kpa",
+    "inlet_kpa",
+    "motor_v",
+    "battery_v",
+    "temperature_c",
+    "fluid_c",
+)
+
+# --- CHANNELS 416..455: whether each channel still says something (kernels/channels.py)
+CH_CLOCK_US: Final = 416  # us, time of rows so far
+CH_LOST: Final = 417  # bits: what is null, and above it what is stuck
+CH_RATE_UL_H: Final = 418  # uL/h, programmed after the last row; NaN = it changed
+CH_LEVEL_AGE_US: Final = 419  # us, time for which the level was reported more than it was missing, up to 6 h
+CH_LEVEL_RUN_UL: Final = 420  # uL programmed while the level stood still
+CH_LEVEL_RUN_US: Final = 421  # us, the same in time of rows
+CH_LEVEL_HABIT_UL: Final = 422  # uL, the longest such run while all was well
+CH_COUNTER_AGE_US: Final = 423  # us, as of the level
+CH_NOISY: Final = 424  # 5 channels of 6 slots: last reading and smallest step in its unit; last change, longest healthy run, age, last valid: us
+CH_LEVEL_VALID_US: Final = 454  # us of CH_CLOCK_US, last reading of the level; NaN = never
+CH_COUNTER_VALID_US: Final = 455  # the same for the counter
+
+# Of LEAK: 456..463
+LEAK_MOVES_KPA: Final = (
+    456  # kPa, 8 slots: usual change from block to block by eighths of the day; NaN = not known
+)
+
+# 411..415 carry on RST_SINCE_US .. RST_SLACK_UL (kernels/restart.py)
+RST_MEAN_UL: Final = 411  # uL, level reading, mean of the last ones; NaN = none since the last fill
+RST_NOISE_UL2: Final = 412  # uL^2, mean square of a reading's distance from it
+RST_REF_UL: Final = 413  # uL, that mean at the restart; NaN = the level is not watched
+RST_REF_UL2: Final = 414  # uL^2, that mean square then
+RST_ASKED_UL: Final = 415  # uL programmed since then
+
+# --- FLUID 384..410: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)
+FLU_LEVEL_UG_H: Final = 384  # ug/h, 4 slots: level times clearance for half-lives of 0.9, 1.5, 3 and 6 h
+FLU_OPEN_UG: Final = 388  # ug that left the tip in the open block
+FLU_OPEN_US: Final = 389  # us, its start; NaN before the first item
+FLU_RATE_UG_H: Final = 390  # ug/h, mean of the last closed block
+FLU_DAY_US: Final = 391  # us, start of the open day; NaN before therapy
+FLU_DAY_UG: Final = 392  # ug in it
+FLU_DAY_LOW_UG_H: Final = 393  # ug/h, 2 slots: lowest level in it of the fastest and the slowest compartment
+FLU_DAY_HIGH_UG_H: Final = 395  # ug/h, 2 slots: highest
+FLU_TROUGH_UG_H: Final = 397  # ug/h, 2 slots: usual lowest level of a day
+FLU_PEAK_UG_H: Final = 399  # ug/h, 2 slots: usual highest
+FLU_HABIT_UG_H: Final = 401  # ug/h, usual mean dose
+FLU_DAYS: Final = 402  # days closed until the habit was known
+FLU_DAY_ODD: Final = 403  # 0/1, the open day teaches nothing
+FLU_ODD_DAYS: Final = 404  # such days in a row
+FLU_LOW_US: Final = 405  # us, since when the fastest compartment is low; NaN = it is not
+FLU_OVER_US: Final = 406  # us, since when it is over; NaN = it is not
+FLU_OVER_BOTH: Final = 407  # 0/1, so is the slowest
+FLU_SAID: Final = 408  # status last said
+FLU_BLOCKED_US: Final = 409  # us, since when nothing leaves the tip, whatever the ledgers say; NaN = it does
+FLU_HIGH_RISK: Final = 410  # 0/1, registered: earlier withdrawal

@@ -12,9 +12,28 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels import dose, drive, ledger, occlusion, reservoir
+from kernels import (
+    air,
+    channels,
+    dose,
+    drive,
+    fill_level,
+    fluid,
+    fluid_habit,
+    health,
+    leak,
+    ledger,
+    occlusion,
+    reservoir,
+    restart,
+    slow,
+    starvation,
+    wear,
+)
 from kernels.state import (
+    AIR_LEVEL,
     BOLUS_UL,
+    CH_LOST,
     CONCENTRATION_UG_ML,
     COUNT_UL,
     DEAD_VOLUME_UL,
@@ -22,12 +41,17 @@ from kernels.state import (
     DOSE_SOURCES,
     ENCODER_WRAP_UL,
     EXPECTED_UL,
+    FILL_US,
     FLOW_TOLERANCE,
+    FLU_OPEN_UG,
+    FLU_SAID,
+    HLT_LEVEL,
     LAST_ROW_US,
     MAX_RATE_UL_H,
     MOVING_PROGRAMMED_UL,
     MOVING_SENSED_UL,
     OCCLUSION_LEVEL,
+    PERIOD_US,
     PRIMED_UL,
     PRIMING_UL,
     PROGRAMMED_UG,
@@ -35,6 +59,8 @@ from kernels.state import (
     RES_E_PROGRAMMED_UL,
     RES_E_SENSED_UL,
     ROWS,
+    RST_LEVEL,
+    RST_SINCE_US,
     SENSED_KNOWN,
     SENSED_UG,
     SENSED_UL,
@@ -46,12 +72,23 @@ from kernels.state import (
     SUSPENDED,
     T_US,
     TIP_UG,
+    WEAR_LEVEL,
 )
 
 HOUR_US: Final = 3.6e9
 SIGNAL_SIZE: Final = 3  # row, code, level
 OCCLUSION: Final = 0  # signal codes
 STALL: Final = 1
+LEAK: Final = 2
+STARVATION: Final = 3
+AIR: Final = 4
+WEAR: Final = 5
+LEVEL: Final = 6  # drug level, kernels.fluid
+RESTART: Final = 7
+FILL: Final = 8
+HEALTH: Final = 9  # something that no other detector names
+CHANNELS: Final = 10  # the set of lost channels changed; its level is x[CH_LOST]
+SIGNALS: Final = 11  # rows of the array that `rows` reports in: at least one for each code
 
 
 def fresh() -> NDArray[np.float64]:
@@ -60,7 +97,21 @@ def fresh() -> NDArray[np.float64]:
     x[SUSPENDED] = x[OCCLUSION_LEVEL] = x[STALL_LEVEL] = x[ROWS] = x[SENSING_ROWS] = x[EXPECTED_UL] = 0.0
     x[PRIMED_UL] = 0.0
     x[FLOW_TOLERANCE] = reservoir.DEFAULT_TOLERANCE
-    for kernel in (ledger, reservoir, occlusion, drive):
+    for kernel in (
+        ledger,
+        reservoir,
+        occlusion,
+        drive,
+        leak,
+        starvation,
+        fluid,
+        restart,
+        fill_level,
+        air,
+        wear,
+        health,
+        channels,
+    ):
         kernel.reset(x)
     return x
 
@@ -107,6 +158,7 @@ def account(
     if priming_ul > 0.0:
         tip_ug *= programmed_ul / total_ul
     ledger.add(x, TIP_UG, tip_ug)
+    x[FLU_OPEN_UG] += tip_ug
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -121,18 +173,22 @@ def advance(
     if t_us > x[T_US]:
         split_ul = np.zeros(3)
         dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
+        before_ug, from_us = x[FLU_OPEN_UG], x[T_US]
         account(x, split_ul[0], split_ul[1], split_ul[2], np.nan, False)
         x[EXPECTED_UL] += split_ul[0] + split_ul[2]
+        fluid.passed(x, program, schedule, boluses, from_us, t_us, before_ug)
     x[T_US] = t_us
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def inject(x: NDArray[np.float64], volume_ul: float, priming: bool) -> None:
     """A bolus that is delivered at once, at the time of the last item."""
+    before_ug = x[FLU_OPEN_UG]
     if priming:
         account(x, 0.0, 0.0, volume_ul, np.nan, False)
     else:
         account(x, volume_ul, volume_ul, 0.0, np.nan, False)
+    fluid.given_at_once(x, x[T_US], before_ug)
     x[EXPECTED_UL] += volume_ul
 
 
@@ -161,7 +217,7 @@ def rows(
     """Fold rows `start` .. `stop` until a detector changes its level; return the row after the last one folded.
 
     rows_us: int64[n]; sources: int64[n]; columns: float64[13, n]; signals: float64[k, SIGNAL_SIZE], filled from the
-    front for the last row folded, its unused rows set to -1. k >= number of detectors.
+    front for the last row folded, its unused rows set to -1. k = SIGNALS.
     """
     split_ul = np.zeros(3)
     signals[:, 0] = -1.0
@@ -172,6 +228,7 @@ def rows(
         elapsed_us = t_us - x[T_US]
         if elapsed_us > 0.0:
             dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
+        from_us, before_ug = x[T_US], x[FLU_OPEN_UG]
         x[T_US] = t_us
         total_ul = split_ul[0] + split_ul[2]
         counter_ul, flow_ul_h = columns[0, row], columns[1, row]
@@ -194,8 +251,16 @@ def rows(
         x[EXPECTED_UL] = 0.0
         since_us = t_us - x[LAST_ROW_US]
         rate_ul_h = dose.rate_ul_h(program, schedule, boluses, x[SUSPENDED], t_us)
-        reservoir.level(x, columns[2, row])
+        restart.level_mean(x, columns[2, row])
+        if t_us > x[FILL_US] and fill_level.fill_row(x, t_us, columns[2, row]):
+            count = _signal(signals, count, row, FILL, 2.0)
         mean_ul_h = expected_ul / since_us * HOUR_US if since_us > 0.0 else rate_ul_h
+        lost = x[CH_LOST]
+        period_us = x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + PERIOD_US]
+        channels.channels_row(x, columns, row, since_us, period_us, expected_ul, mean_ul_h, rate_ul_h)
+        if x[CH_LOST] != lost:
+            count = _signal(signals, count, row, CHANNELS, x[CH_LOST])
+        reservoir.level(x, columns[2, row])
         if by_counter and since_us > 0.0:
             reservoir.measured_flow(x, flow_ul_h * since_us / HOUR_US, sensed_ul)
         sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan
@@ -221,6 +286,39 @@ def rows(
         if level != x[STALL_LEVEL]:
             count = _signal(signals, count, row, STALL, level)
             x[STALL_LEVEL] = level
+        before = x[starvation.LEVEL]
+        level = starvation.starvation_row(
+            x, t_us, columns[4, row], flow_ul_h, columns[2, row], expected_ul, since_us
+        )
+        if level != before:
+            count = _signal(signals, count, row, STARVATION, level)
+        before = x[leak.LEVEL]
+        level = leak.leak_row(x, t_us, columns[3, row], mean_ul_h, sensed_ul_h)
+        if level != before:
+            count = _signal(signals, count, row, LEAK, level)
+        if fluid.fluid_row(x, program, schedule, boluses, from_us, t_us, before_ug):
+            count = _signal(signals, count, row, LEVEL, x[FLU_SAID])
+        if t_us > x[RST_SINCE_US]:
+            before = 2.0 if x[RST_LEVEL] > restart.NOBODY else 0.0
+            level = restart.restart_row(
+                x,
+                t_us,
+                since_us,
+                x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + PERIOD_US],
+                expected_ul,
+                sensed_ul if by_counter else np.nan,
+                flow_ul_h,
+            )
+            if level != before:
+                count = _signal(signals, count, row, RESTART, level)
+        aired, worn, unwell = x[AIR_LEVEL], x[WEAR_LEVEL], x[HLT_LEVEL]
+        slow.slow_row(x, t_us, columns, row, mean_ul_h, sensed_ul_h, rate_ul_h)
+        if x[AIR_LEVEL] != aired:
+            count = _signal(signals, count, row, AIR, x[AIR_LEVEL])
+        if x[WEAR_LEVEL] != worn:
+            count = _signal(signals, count, row, WEAR, x[WEAR_LEVEL])
+        if x[HLT_LEVEL] != unwell:
+            count = _signal(signals, count, row, HEALTH, x[HLT_LEVEL])
         if count:
             return row + 1
     return stop
@@ -256,7 +354,7 @@ def warm() -> None:
     """Compile (or load from the cache) everything that a fold calls, so that the first batch is as quick as any."""
     x = fresh()
     program, schedule, boluses = np.zeros(8), np.zeros((1, 2)), np.empty((0, 5))
-    signals = np.empty((2, SIGNAL_SIZE))
+    signals = np.empty((SIGNALS, SIGNAL_SIZE))
     advance(x, program, schedule, boluses, 0.0)
     inject(x, 0.0, False)
     stamps = np.arange(2, dtype=np.int64)
@@ -292,3 +390,14 @@ def warm() -> None:
     ledger.held_ul(x)
     reservoir.taken(x, 0.0, 0.0)
     ledger.first_concentration(x, x[DEAD_VOLUME_UL], 1.0)
+    fluid.levels(x, 0.0, np.zeros(4))
+    fluid_habit.low_limit(x, 0)
+    fluid_habit.low_off(x, 0)
+    fluid_habit.status(x)
+    fluid_habit.crossing_h(1.0, 0.0, 0.5, 6.0)
+    fluid_habit.known(x)
+    fluid.block(x, 0.0, True)
+    fluid.unblock(x)
+    restart.begin(fresh(), 0.0)
+    restart.refilled(fresh())
+    fill_level.begin(fresh(), 0.0)

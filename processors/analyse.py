@@ -58,12 +58,12 @@ def _whole_pump(
 ) -> list[Fact]:
     items = until(timeline.arrange(settled, skews), horizon_us)
     folded = physics.fold(pump_state.begin(pump), items, window_us)
-    ahead, _ = physics.look_ahead(
+    ahead, ready, _ = physics.look_ahead(
         folded.state, horizon_us, window_us, closed_before_us=horizon_us, open_window=True
     )
     heard = [one for one in uploads.uploads_of(settled) if one.place[0] <= horizon_us]
     track, said = uploads.fold_uploads(uploads.begin(pump), heard)
-    return [*folded.facts, *ahead, *said, *uploads.look_ahead(track, horizon_us)[0]]
+    return [*folded.facts, *folded.readiness, *ahead, *ready, *said, *uploads.look_ahead(track, horizon_us)[0]]
 
 
 def until(items: timeline.Items, horizon_us: int) -> timeline.Items:

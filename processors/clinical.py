@@ -26,6 +26,7 @@ from contract.events import (
 from contract.facts import Cause
 from kernels import dose, drive, ledger, reservoir, step
 from kernels import state as s
+from processors import risk
 from processors.alerts import Condition
 from processors.program import compile_program, with_minimum_rate
 from processors.pump_state import DAY_US, HOUR_US, Clinic, Program, PumpState, whole_us
@@ -36,8 +37,6 @@ TOLERANCE_REVIEW_UG: Final = 100.0  # contract, tolerance_review: above the lowe
 YEAR_US: Final = 365 * DAY_US
 EXACTLY: Final = 1.0 + 1e-12  # contract: exactly the limit is inside it, as a computer rounds it too
 MRI_GRACE_US: Final = 2 * HOUR_US  # contract, stall_overdue: still standing 2 h after the window
-WITHDRAWAL_LO_US: Final = 8 * HOUR_US  # signs seen 8 h after a stall (J Med Case Rep 4:294)
-WITHDRAWAL_HI_US: Final = 72 * HOUR_US  # severe untreated course 24-72 h (same)
 PUMP_BOLUS, BRIDGE, PRIMING = 0.0, 1.0, 2.0
 _ALARM_CAUSES: Final = {
     "eri": Cause.BATTERY_ERI,
@@ -103,6 +102,7 @@ def _registered(state: PumpState, event: PumpRegistered, at_us: int) -> PumpStat
         (s.PRESSURE_LIMIT_KPA, event.pressure_limit_kpa),
     ):
         x[slot] = np.nan if told is None else told
+    x[s.FLU_HIGH_RISK] = float(event.high_risk)
     reservoir.register(x)
     if ledger.held_ul(x) == 0.0 and not np.isnan(x[s.CONCENTRATION_UG_ML]):
         ledger.first_concentration(x, x[s.DEAD_VOLUME_UL], x[s.CONCENTRATION_UG_ML])
@@ -208,8 +208,15 @@ def _implausible(
         if daily_ug > IMPLAUSIBLE_FACTOR * reference_ug * EXACTLY and reference_ug > 0.0:
             problems.append(f"{daily_ug:.6g} ug/day is {daily_ug / reference_ug:.3g} times the dose before")
     text = f"Program implausible: {'; '.join(problems)}. Confirm it with whoever set it." if problems else ""
+    harm_lo_us, harm_hi_us = risk.harm_of_rate(state, daily_ul / 24.0 * concentration / 1000.0)
     return Condition(
-        cause=Cause.PROGRAM_IMPLAUSIBLE, at_us=at_us, level=2 if problems else 0, text=text, evidence=evidence
+        cause=Cause.PROGRAM_IMPLAUSIBLE,
+        at_us=at_us,
+        level=2 if problems else 0,
+        text=text,
+        evidence=evidence,
+        harm_lo_us=harm_lo_us if problems else None,
+        harm_hi_us=harm_hi_us if problems else None,
     )
 
 
@@ -277,11 +284,16 @@ def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState,
     cause = _ALARM_CAUSES.get(event.code)
     if cause is None:
         return state, []
-    return state, [Condition(cause=cause, at_us=at_us, level=2, text=_ALARM_TEXTS[event.code])]
+    stops = event.code in ("eos", "safe_state")
+    lo_us, hi_us = risk.harm_of_stop(state, at_us) if stops else (None, None)
+    text = _ALARM_TEXTS[event.code]
+    return state, [
+        Condition(cause=cause, at_us=at_us, level=2, text=text, harm_lo_us=lo_us, harm_hi_us=hi_us)
+    ]
 
 
 def stall_condition(state: PumpState, at_us: int) -> Condition:
-    """A standing motor, by the kernel's evidence or the device's word: withdrawal from 8 h to 72 h after the onset.
+    """A standing motor, by the kernel's evidence or the device's word, with the time to withdrawal (processors.risk).
 
     The onset is the last movement seen, or an alert's earlier one. A rotor that can have stopped inside a declared MRI
     window, between its last movement and the first evidence that it stands, raises nothing above info until 2 h after it.
@@ -298,6 +310,7 @@ def stall_condition(state: PumpState, at_us: int) -> Condition:
     window_end = next(
         (end for start, end in clinic.rotor_windows_us if start <= stands_us and onset_us <= end), None
     )
+    harm_lo_us, harm_hi_us = risk.harm_of_stop(state, onset_us, counted=risk.counts(state, Cause.MOTOR_STALL))
     text = (
         "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump."
         if level
@@ -309,8 +322,8 @@ def stall_condition(state: PumpState, at_us: int) -> Condition:
         level=level,
         text=text,
         evidence={"onset_us": onset_us},
-        harm_lo_us=onset_us + WITHDRAWAL_LO_US,
-        harm_hi_us=onset_us + WITHDRAWAL_HI_US,
+        harm_lo_us=harm_lo_us,
+        harm_hi_us=harm_hi_us,
         quiet_until_us=None if window_end is None else window_end + MRI_GRACE_US,
     )
 

@@ -15,10 +15,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
-from contract.facts import Cause, Fact
-from kernels import dose, step
+from contract.facts import Cause, Fact, Readiness
+from kernels import dose, fluid_habit, step
 from kernels import state as s
-from processors import alerts, clinical, forecasts, signals, windows
+from processors import (
+    alerts,
+    clinical,
+    forecasts,
+    incidents,
+    level_alerts,
+    marks,
+    readiness,
+    restarts,
+    risk,
+    signals,
+    windows,
+)
 from processors.alerts import Condition, Response
 from processors.pump_state import DAY_US, Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
@@ -32,7 +44,8 @@ class Folded(Struct, frozen=True, kw_only=True, eq=False):
 
     `at_last_row`: the state after its last row if an event follows it, with the number of facts until then; `has_rows`:
     there was a row. `at_midnights`: states before the first item of a new UTC day (checkpoints). Whatever was due at the
-    time of such a state's head has fired before it.
+    time of such a state's head has fired before it. `readiness`: what each detector can see, for who analyses a recording; the
+    live system keeps it in the states.
     """
 
     state: PumpState
@@ -40,6 +53,7 @@ class Folded(Struct, frozen=True, kw_only=True, eq=False):
     has_rows: bool
     at_last_row: tuple[PumpState, int] | None
     at_midnights: list[PumpState]
+    readiness: list[Readiness]
 
 
 def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
@@ -57,6 +71,7 @@ def fold(state: PumpState, items: Items, window_us: int = DAY_US) -> Folded:
         has_rows=len(items.rows_us) > 0,
         at_last_row=None if run.row_is_last else run.at_last_row,
         at_midnights=run.at_midnights,
+        readiness=run.readiness,
     )
 
 
@@ -67,8 +82,8 @@ def look_ahead(
     *,
     closed_before_us: int,
     open_window: bool = False,
-) -> tuple[list[Fact], int]:
-    """(facts of the deadlines from the last item to `present_us` if the last state goes on, when there will be more).
+) -> tuple[list[Fact], list[Readiness], int]:
+    """(facts of the deadlines from the last item to `present_us` if the last state goes on, readiness, when there will be more).
 
     Windows that end at or before `closed_before_us` are written; with `open_window` also the unfinished one, up to
     `present_us`.
@@ -76,7 +91,7 @@ def look_ahead(
     unwritten_us = None if state.window is None else state.window.from_us + window_us
     due_us = next_deadline_us(state, window_us)
     if due_us > present_us and not open_window:
-        return [], due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+        return [], [], due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
     run = _Run(state, window_us)
     run.fire(present_us + 1, closed_before_us)
     if open_window:
@@ -85,12 +100,15 @@ def look_ahead(
         # This one is written, and so are those after it that end in time; the first that does not comes next.
         unwritten_us += ((closed_before_us - unwritten_us) // window_us + 1) * window_us
     due_us = next_deadline_us(run.state, window_us)
-    return run.facts, due_us if unwritten_us is None else min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+    if unwritten_us is not None:
+        due_us = min(due_us, unwritten_us + WINDOW_PATIENCE_US)
+    return run.facts, run.readiness, due_us
 
 
 def next_deadline_us(state: PumpState, window_us: int = DAY_US) -> int:
     """The next time at which something is judged or changes by itself."""
-    due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us]
+    due = [alerts.next_deadline_us(state.book), state.midnight_us, state.crossing_us, state.risk_us]
+    due.append(incidents.due_us(state))
     if state.window is not None:
         due.append(state.window.from_us + window_us)
     return min((t for t in due if t is not None), default=_FOREVER)
@@ -103,11 +121,12 @@ class _Run:
         self.state = state.copy()
         self.window_us = window_us
         self.facts: list[Fact] = []
+        self.readiness: list[Readiness] = []
         self.at_last_row: tuple[PumpState, int] | None = None
         self.at_midnights: list[PumpState] = []
         self.row_is_last = False
         self._row = 0
-        self._signals = np.empty((2, step.SIGNAL_SIZE))
+        self._signals = np.empty((step.SIGNALS, step.SIGNAL_SIZE))
 
     # ------------------------------------------------------------------------------------------------ items
 
@@ -122,7 +141,11 @@ class _Run:
             # A row at midnight itself opens the new day: the checkpoint is the state before it.
             midnight_us = (first_us // DAY_US + 1) * DAY_US
             reach = min(reach, int(np.searchsorted(ahead_us, midnight_us, side="left")) + self._row)
-            self._kernel_rows(items, max(reach, self._row + 1))
+            if self.state.ready or self.state.explanted:
+                self._kernel_rows(items, max(reach, self._row + 1))
+            else:
+                self._kernel_rows(items, self._row + 1)
+                self._judge_readiness(first_us)
 
     def _kernel_rows(self, items: Items, stop: int) -> None:
         program, x, explanted = self.state.program, self.state.x, self.state.explanted
@@ -157,8 +180,17 @@ class _Run:
         self.state = replace(self.state, received_us=max(self.state.received_us, newest_us), head=head)
         for _, code, level in self._signals[self._signals[:, 0] >= 0.0]:
             received_us = int(items.received_us[last])
+            self.state, follows = incidents.after_signal(
+                self.state, int(code), int(level), at_us, received_us
+            )
             for condition in signals.conditions(self.state, int(code), int(level), at_us, received_us):
                 self._observe(condition)
+            for condition in follows:
+                self._observe(condition)
+            if code == step.LEVEL:
+                self.state = replace(self.state, risk_us=at_us)
+            if code == step.CHANNELS:
+                self._judge_readiness(at_us)
 
     def event(self, key: Key, item: Settled | SkewChanged) -> None:
         """Fold one clinical event, or a change of the device's clock."""
@@ -184,12 +216,17 @@ class _Run:
             elif not self.state.explanted:
                 self._clinical(item, at_us)
         self.state = replace(self.state, head=key)
+        if fluid_habit.known(self.state.x) and not self.state.explanted:
+            self.state = replace(self.state, risk_us=at_us)
 
     def _clinical(self, item: Settled, at_us: int) -> None:
         before = self.state
         suspended = float(before.x[s.SUSPENDED])
+        seen = incidents.Glance(before)
         self.state, conditions, forecast_due = clinical.apply(before, item)
         self._settle_jump(before.program, suspended, at_us)
+        self.state, follows = incidents.after_event(self.state, seen, item)
+        conditions += follows
         for condition in conditions:
             self._observe(replace(condition, received_us=item.event.received_us))
         if forecast_due and self.state.clinic.filled_us is not None:
@@ -220,6 +257,7 @@ class _Run:
             window=None,
             midnight_us=None,
             crossing_us=None,
+            risk_us=None,
         )
 
     def _begin(self, at_us: int, *, opens: bool) -> None:
@@ -244,7 +282,8 @@ class _Run:
 
     def _due_us(self) -> int:
         """The next deadline that looks at the ledgers."""
-        due = [self.state.midnight_us, self.state.crossing_us]
+        due = [self.state.midnight_us, self.state.crossing_us, self.state.risk_us]
+        due.append(incidents.due_us(self.state))
         if self.state.window is not None:
             due.append(self.state.window.from_us + self.window_us)
         return min((t for t in due if t is not None), default=_FOREVER)
@@ -264,14 +303,25 @@ class _Run:
                 self.state = replace(self.state, window=windows.opened(ahead, due_us))
             written = ends and due_us <= closed_before_us
             judged = due_us in (self.state.midnight_us, self.state.crossing_us)
+            if due_us == incidents.due_us(self.state):
+                self._incidents(ahead, due_us)
             if due_us == self.state.midnight_us:
-                self.state = replace(self.state, midnight_us=due_us + DAY_US)
+                self._midnight(ahead, due_us)
             if due_us == self.state.crossing_us:
                 self.state = replace(self.state, crossing_us=None)
+            if due_us == self.state.risk_us:
+                self._watch_level(ahead, due_us)
             if ahead.clinic.filled_us is not None and (judged or written):
                 self._judge(ahead, due_us, write=written, alarms=judged)
         if not self.state.explanted:
             self._alert_deadlines(before_us)
+
+    def _midnight(self, ahead: PumpState, due_us: int) -> None:
+        """Keep the ledgers of `ahead` as they stand at this midnight, and look at what the detectors can see."""
+        if self.state.ready:
+            self._judge_readiness(due_us)
+        clinic = marks.add(replace(ahead, clinic=self.state.clinic), due_us)
+        self.state = replace(self.state, midnight_us=due_us + DAY_US, clinic=clinic)
 
     def _skip_midnights(self, before_us: int) -> None:
         """Pass over the midnights at which there is neither a forecast to judge nor a window to write."""
@@ -307,7 +357,7 @@ class _Run:
                 low_us=at.low_us,
             )
             conditions, crossing_us = forecasts.judge(at, forecast)
-            for condition in conditions:
+            for condition in [*conditions, *restarts.after_forecast(at, at_us)]:
                 self._observe(condition)
             tomorrow_us = self.state.midnight_us or _FOREVER
             if crossing_us is not None and crossing_us >= tomorrow_us:
@@ -329,6 +379,31 @@ class _Run:
         book, lines = alerts.observe(self.state.book, condition)
         self.facts += lines
         self.state = replace(self.state, book=book)
+        if risk.follow(self.state, condition.cause, condition.at_us):
+            self.state = replace(self.state, risk_us=condition.at_us)
+
+    def _incidents(self, at: PumpState, at_us: int) -> None:
+        """Judge what a rule waited for, by `at`, whose ledgers stand at `at_us`."""
+        clinic, conditions = incidents.judge(replace(at, book=self.state.book), at_us)
+        self.state = replace(self.state, clinic=clinic)
+        for condition in conditions:
+            self._observe(condition)
+
+    def _judge_readiness(self, at_us: int) -> None:
+        """Say what changed of what the detectors can see."""
+        if not self.state.explanted:
+            ready, lines = readiness.judge(self.state, at_us)
+            self.readiness += lines
+            self.state = replace(self.state, ready=ready)
+
+    def _watch_level(self, at: PumpState, at_us: int) -> None:
+        """Judge the drug level of `at`, whose ledgers stand at `at_us`, and note when to look again."""
+        at = replace(at, book=self.state.book)
+        conditions, risk_us = level_alerts.outlook(at, at_us)
+        self.state.x[s.FLU_SAID] = at.x[s.FLU_SAID]
+        self.state = replace(self.state, risk_us=risk_us)
+        for condition in conditions:
+            self._observe(condition)
 
     def _respond(self, response: Response) -> None:
         if response.cause is Cause.TELEMETRY_SILENT:

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
 from kernels import dose, reservoir
 from kernels import state as s
+from processors import risk
 from processors.alerts import Condition, is_on
-from processors.clinical import WITHDRAWAL_HI_US, WITHDRAWAL_LO_US
 from processors.pump_state import DAY_US, PumpState, whole_us
 
 FAR_US: Final = round(3652.5 * DAY_US)  # contract: null times beyond ten years
@@ -152,7 +152,7 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
     held = known is not None and known.on
     if chance < (DRY_OFF if held else DRY_ON) or empty.p50_us is None:
         return Condition(cause=Cause.DRY_BEFORE_ALARM, at_us=forecast.at_us, level=0)
-    harm_lo = None if empty.p05_us is None else empty.p05_us + WITHDRAWAL_LO_US
+    harm_lo, harm_hi = _harm(state, forecast)
     near = min(empty.p50_us, empty.p50_us if harm_lo is None else harm_lo) - DRY_HIGH_WITHIN_US
     alarm = (
         "never"
@@ -181,7 +181,7 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
             "flow_ratio_hi": forecast.flow_ratio.hi,
         },
         harm_lo_us=harm_lo,
-        harm_hi_us=None if empty.p95_us is None else empty.p95_us + WITHDRAWAL_HI_US,
+        harm_hi_us=harm_hi,
         rises=((near, Priority.HIGH),),
         received_us=state.received_us,
     )
@@ -232,16 +232,25 @@ def _level(state: PumpState, forecast: Forecast, cause: Cause, level_ul: float) 
         if empty
         else f"The reservoir holds about {max(volume_ul, 0.0) / 1000.0:.2f} mL, at or below the alarm level."
     )
-    p05, p95 = forecast.empty_at.p05_us, forecast.empty_at.p95_us
+    harm_lo_us, harm_hi_us = _harm(state, forecast)
     return Condition(
         cause=cause,
         at_us=at_us,
         level=2,
         text=text,
         evidence={"volume_ul": volume_ul, "sd_ul": sd_ul, "level_ul": level_ul},
-        harm_lo_us=None if p05 is None else p05 + WITHDRAWAL_LO_US,
-        harm_hi_us=None if p95 is None else p95 + WITHDRAWAL_HI_US,
+        harm_lo_us=harm_lo_us,
+        harm_hi_us=harm_hi_us,
         received_us=state.received_us,
+    )
+
+
+def _harm(state: PumpState, forecast: Forecast) -> risk.Harm:
+    """When withdrawal is expected of a pump that runs dry: from the early dry date's earliest to the late one's latest."""
+    early_us, late_us = forecast.empty_at.p05_us, forecast.empty_at.p95_us
+    return (
+        None if early_us is None else risk.usual_harm(state, early_us)[0],
+        None if late_us is None else risk.usual_harm(state, late_us)[1],
     )
 
 
@@ -262,11 +271,16 @@ def _delivery(state: PumpState, forecast: Forecast) -> list[Condition]:
             f"The pump delivers {abs(ratio.mean - 1) * 100:.3g} % {words} than programmed, outside its tolerance"
             f" of {tolerance * 100:.3g} %."
         )
+        harm_lo_us, harm_hi_us = (
+            risk.harm_of_rate(state, ratio.mean * risk.going_ug_h(state)) if outside else (None, None)
+        )
         conditions.append(
             Condition(
                 cause=cause,
                 at_us=forecast.at_us,
                 level=2 if outside else 0,
+                harm_lo_us=harm_lo_us,
+                harm_hi_us=harm_hi_us,
                 text=text if outside else "",
                 evidence={"flow_ratio": ratio.mean, "flow_ratio_lo": ratio.lo, "flow_ratio_hi": ratio.hi}
                 if outside

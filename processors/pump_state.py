@@ -17,6 +17,7 @@ from kernels import state as columns
 from kernels import step
 from processors.alerts import Book
 from processors.timeline import GENESIS, NEVER_US, Clock, Key
+from processors.watches import Bridge, DeviceWord, Overdue, Refill, Restart
 
 DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
@@ -45,7 +46,8 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     its motor stands. `rotor_windows_us`: (declared from, to) of MRI windows. `recent_fills`: (time, concentration that was
     in the reservoir before it, ug/mL) of the last day's. `doses`: (from, to, ug a day) as programmed in the last year;
     the present one ends at LATEST_US. `unsized_fill`: of a fill to a nominal volume that is not known yet, the ledgers of
-    delivered and of all programmed volume as they stood then, uL.
+    delivered and of all programmed volume as they stood then, uL. `bridge` .. `device`: what rules over more than one event
+    wait for (processors.watches).
     """
 
     stability_days: float = 180.0
@@ -57,6 +59,11 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     recent_fills: tuple[tuple[int, float], ...] = ()
     doses: tuple[tuple[int, int, float], ...] = ()
     unsized_fill: tuple[float, float] | None = None
+    bridge: Bridge | None = None
+    overdue: Overdue | None = None
+    restart: Restart = Restart()
+    refill: Refill | None = None
+    device: DeviceWord = DeviceWord()
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,10 +75,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One pump. `head`: key of the last item; `x`: float64[256] of kernels.state; `received_us`: newest received folded.
+    """One pump. `head`: key of the last item; `x`: float64[512] of kernels.state; `received_us`: newest received folded.
 
     `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
-    low level, and the quantiles of empty.
+    low level, and the quantiles of empty. `risk_us`: when the drug level is looked at again (processors.risk).
+    `ready`: what was last said of the readiness of each cause (processors.readiness); empty before the first row.
     """
 
     pump: str
@@ -84,11 +92,13 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     window: Window | None = None
     midnight_us: int | None = None
     crossing_us: int | None = None
+    risk_us: int | None = None
     device_alarm_us: int | None = None
     low_us: int | None = None
     empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     received_us: int = NEVER_US
     explanted: bool = False
+    ready: tuple[int, ...] = ()
 
     def copy(self) -> PumpState:
         """The same value with a numeric vector of its own, so that a fold may write into it."""

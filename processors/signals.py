@@ -9,14 +9,34 @@ import msgspec
 from contract.facts import Cause, Priority
 from kernels import state as s
 from kernels import step
+from processors import readiness, risk
 from processors.alerts import Condition
-from processors.clinical import WITHDRAWAL_HI_US, WITHDRAWAL_LO_US, stall_condition
+from processors.clinical import stall_condition
+from processors.flow_path_words import leak_condition, starvation_condition
+from processors.habit_words import air_condition, unclassified_condition, wear_condition
 from processors.pump_state import PumpState
 
 
 def conditions(state: PumpState, code: int, level: int, at_us: int, received_us: int) -> list[Condition]:
     """What the signal `code` (kernels.step) with `level` 0, 1 or 2 at a row says."""
-    told = _occlusion(state, level, at_us) if code == step.OCCLUSION else stall_condition(state, at_us)
+    if code in (step.RESTART, step.FILL):
+        return []  # processors.incidents
+    if code == step.LEVEL:
+        return []  # judged by the fold, with the deadlines of the on-delay (processors.risk)
+    if code == step.LEAK:
+        told = leak_condition(state, level, at_us)
+    elif code == step.STARVATION:
+        told = starvation_condition(state, level, at_us)
+    elif code == step.AIR:
+        told = air_condition(state, level, at_us)
+    elif code == step.WEAR:
+        told = wear_condition(state, level, at_us)
+    elif code == step.CHANNELS:
+        told = readiness.lost_condition(state, at_us)
+    elif code == step.HEALTH:
+        told = unclassified_condition(state, level, at_us)
+    else:
+        told = _occlusion(state, level, at_us) if code == step.OCCLUSION else stall_condition(state, at_us)
     return [msgspec.structs.replace(told, received_us=received_us)]
 
 
@@ -34,6 +54,7 @@ def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
     if level == 0:
         return Condition(cause=Cause.OCCLUSION, at_us=at_us, level=0)
     onset_us = _onset(float(state.x[s.OCC_ONSET_US]), at_us)
+    harm_lo_us, harm_hi_us = risk.harm_of_stop(state, onset_us)
     evidence = _evidence(
         state,
         slope_kpa_h=s.OCC_SLOPE_KPA_H,
@@ -48,6 +69,6 @@ def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
         text="The outlet pressure climbs as in a blocked catheter: the drug is stored, not delivered. Image the catheter;"
         " clearing it releases the stored volume as a bolus.",
         evidence={**evidence, "onset_us": onset_us},
-        harm_lo_us=onset_us + WITHDRAWAL_LO_US,
-        harm_hi_us=onset_us + WITHDRAWAL_HI_US,
+        harm_lo_us=harm_lo_us,
+        harm_hi_us=harm_hi_us,
     )

@@ -82,7 +82,7 @@ class Comparison:
             self.unfolded.append(f"pump {stored.pump} has a log or facts, but no head state")
             self._compare(stored.facts, [])
             return
-        sightings, refused = _sightings(stored.events)
+        sightings, refused = sightings_of(stored.events)
         self.unfolded += [
             f"pump {stored.pump}: the log holds what is no event ({reason})" for reason in refused[:1]
         ]
@@ -110,7 +110,7 @@ class Comparison:
         }
 
 
-def _sightings(records: Iterable[bytes]) -> tuple[list[Sighting], list[str]]:
+def sightings_of(records: Iterable[bytes]) -> tuple[list[Sighting], list[str]]:
     """(the events of a pump's log, why others are none)."""
     sightings, refused = [], []
     for raw in records:

@@ -11,6 +11,7 @@ from contract.times import format_us
 from ingest.simulation.clinic import Course
 from ingest.simulation.clock import DAY_US, MINUTE_US, SECOND_US, stream
 from ingest.simulation.designs import Design
+from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects
 from ingest.simulation.entries import Entry, device_alarm
 from ingest.simulation.labels import Label, withdrawal_us
@@ -19,6 +20,7 @@ from ingest.simulation.programs import StepFlow, programmed_flow
 
 _HARM_BY_DRYNESS: Final = ("early_empty", "dry_before_alarm", "missed_refill", "founding")
 _ONSET_BY_LEVEL: Final = ("missed_refill", "founding")
+_SYRINGE_SHARE: Final = 0.02  # largest error of a filling, as the clinic makes it (clinic._fill)
 _STATING_SHARE: Final = 0.2
 
 
@@ -51,6 +53,7 @@ class PumpCase:
     uplink: Uplink
     start_us: int
     end_us: int
+    distortion: Distortion | None = None
 
 
 def assemble(
@@ -149,7 +152,9 @@ def _with_low_onset(label: Label, plant: Plant, design: Design) -> Label:
     if label.kind not in _ONSET_BY_LEVEL or label.cause is None:
         return label
     times = np.arange(label.onset_us, plant.edges_us[-1], MINUTE_US, dtype=np.int64)
-    low = np.flatnonzero(plant.reservoir_at(times) <= 1000.0 * design.low_reservoir_ml)
+    # Nobody can say to better than a syringe is read when the level is reached; the founding case has no error.
+    margin_ml = _SYRINGE_SHARE * design.reservoir_ml if label.kind == "missed_refill" else 0.0
+    low = np.flatnonzero(plant.reservoir_at(times) <= 1000.0 * (design.low_reservoir_ml + margin_ml))
     # A run that ends before is that of a pump with nothing to find.
     return replace(label, onset_us=int(times[low[0]])) if low.size else replace(label, cause=None, also=())
 

@@ -7,13 +7,17 @@ from typing import Final
 
 import numpy as np
 
+from ingest.simulation import stress
 from ingest.simulation.case import PumpCase, Uplink, assemble
-from ingest.simulation.clinic import CourseBuilder
+from ingest.simulation.clinic import Course, CourseBuilder
 from ingest.simulation.clock import DAY_US, SECOND_US, stream
 from ingest.simulation.designs import Design, draw_design
+from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects
+from ingest.simulation.emptying import emptyings
 from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError
 from ingest.simulation.labels import Label
+from ingest.simulation.observability import noise_of, observable
 from ingest.simulation.scene import Scene
 
 _FLEET: Final = -1  # index of the random stream that belongs to no single pump
@@ -25,6 +29,7 @@ DEFAULT_MIX: Final = (
     "program_implausible",
     "silence",
 )
+_SAME_RATIO: Final = ("healthy", "dry_before_alarm", "missed_refill")
 _SPARE_ODDS: Final = {
     "pressure_kpa": 0.1,
     "motor_ma": 0.15,
@@ -37,7 +42,11 @@ _ONSET_DAYS: Final = (0.2, 0.6)  # share of the run in which a fault begins unle
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """What to simulate; `healthy_share` None: all pumps that no fault was asked for, or 0.7 if none was asked for."""
+    """What to simulate.
+
+    `healthy_share` None: all pumps that no fault was asked for, or 0.7 if none was asked for. `stress`: each pump has
+    makes, sampling, uploads and a length of run of its own, far outside the defaults (`ingest.simulation.stress`).
+    """
 
     seed: int
     pumps: int
@@ -49,6 +58,7 @@ class FleetPlan:
     faults: tuple[FaultRequest, ...] = ()
     healthy_share: float | None = None
     channels: tuple[str, ...] | None = None
+    stress: bool = False
 
     @property
     def days(self) -> float:
@@ -66,7 +76,7 @@ def draw_fleet(plan: FleetPlan) -> list[PumpCase]:
     Raises FaultRequestError if the faults asked for don't fit the fleet or the days.
     """
     faults = assign_faults(plan)
-    return [_draw_pump(plan, index, name, faults.get(index)) for index, name in enumerate(plan.names())]
+    return [draw_pump(plan, index, name, faults.get(index)) for index, name in enumerate(plan.names())]
 
 
 def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
@@ -98,38 +108,97 @@ def assign_faults(plan: FleetPlan) -> dict[int, FaultRequest]:
     return taken | dict(zip(free, wanted, strict=False))
 
 
-def _draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None) -> PumpCase:
+def draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None) -> PumpCase:
+    """Draw one pump of the plan with its course and its fault; no other pump changes it."""
     rng = stream(plan.seed, index, "design")
+    strain = None
     makers = plan.makers
+    if plan.stress:
+        strain, plan = _strained_plan(plan, index, fault)
+        makers = stress.MAKERS
     if fault is not None:
         makers = tuple(maker for maker in makers if maker != "gated") or makers
     design = draw_design(rng, makers)
+    if strain is not None:
+        design = stress.strained(stream(plan.seed, index, "strained"), design, strain)
     onset_us = plan.start_us
     if fault is not None:
         onset_day = _onset_day(plan, fault, rng)
         onset_us += round(onset_day * DAY_US)
         design = _fit(design, plan, fault, onset_day, rng)
-    design = _equip(design, plan, fault, rng)
+    if strain is None or plan.channels is not None:
+        design = _equip(design, plan, fault, rng)
+    else:
+        design = stress.equip(stream(plan.seed, index, "equip"), design)
     kind = None if fault is None else KINDS[fault.kind]
     builder = CourseBuilder(stream(plan.seed, index, "clinic"), design, name, plan.start_us, plan.end_us)
     course = builder.build(
         plan.uplink.upload_us / SECOND_US, refills=kind is None or kind.refills, nuisances=fault is None
     )
-    if fault is None or kind is None:
-        healthy = Label(name, "healthy", None, plan.start_us, parameters={"maker": design.maker})
-        case = assemble(
-            plan.seed, index, name, design, course, Effects(), plan.uplink, (plan.start_us, plan.end_us)
-        )
-        return replace(case, labels=(healthy, *case.labels))
-    end_us = None if fault.days is None else onset_us + round(fault.days * DAY_US)
+    end_us = None if fault is None or fault.days is None else onset_us + round(fault.days * DAY_US)
     rng = stream(plan.seed, index, "fault")
     scene = Scene(name, design, course, onset_us, end_us, plan.end_us, rng)
-    course, effects, label = kind.strike(scene)
+    effects, label = Effects(), Label(name, "healthy", None, plan.start_us)
+    if kind is not None:
+        course, effects, label = kind.strike(scene)
     label = replace(label, parameters={"maker": design.maker, **label.parameters})
-    course = replace(course, labels=(*course.labels, label))
-    return assemble(
+    distortion = None
+    if strain is not None:
+        course, effects, label, distortion = _distorted(
+            plan, index, strain, replace(scene, course=course), effects, label
+        )
+    labels = (label, *course.labels) if kind is None else (*course.labels, label)
+    course = replace(course, labels=labels)
+    case = assemble(
         plan.seed, index, name, design, course, effects, plan.uplink, (plan.start_us, plan.end_us)
     )
+    return with_truth_of_forecasts(replace(case, distortion=distortion))
+
+
+def _strained_plan(
+    plan: FleetPlan, index: int, fault: FaultRequest | None
+) -> tuple[stress.Strain, FleetPlan]:
+    """Draw what a pump's recording has to bear, and the plan of its own that follows: all recordings end together."""
+    kind, day = (None, None) if fault is None else (fault.kind, fault.day)
+    strain = stress.draw_strain(stream(plan.seed, index, "strain"), plan.days, kind, day)
+    start_us = plan.end_us - round(strain.days * DAY_US) // SECOND_US * SECOND_US
+    return strain, replace(plan, start_us=start_us, uplink=strain.uplink)
+
+
+def _distorted(
+    plan: FleetPlan, index: int, strain: stress.Strain, scene: Scene, effects: Effects, label: Label
+) -> tuple[Course, Effects, Label, Distortion]:
+    """Worsen the recording of a strained pump, and label what can't be seen in it."""
+    rng = stream(plan.seed, index, "distortion")
+    span_us = plan.start_us, plan.end_us
+    kind = None if label.cause is None else label.kind
+    distortion, dead = stress.draw_distortion(rng, scene.design, strain, kind, span_us)
+    # A clock that jumps beside a fault of the clock would be the same fault.
+    clocks = Effects() if kind == "clock_skew" else stress.clock_troubles(rng, span_us)
+    nuisances = stress.nuisance_labels(scene.pump, dead, clocks, plan.end_us)
+    if label.cause is not None:
+        noise = noise_of(scene.design, distortion)
+        label = replace(label, observable=observable(scene, label, scene.design.channels, noise))
+    told = {
+        "shape": scene.design.model,
+        "rate_ul_h": scene.design.rate_ul_h,
+        "period_s": strain.uplink.period_us / SECOND_US,
+        "channels": list(scene.design.channels),
+    }
+    label = replace(label, parameters={**label.parameters, **told})
+    course = replace(scene.course, labels=(*scene.course.labels, *nuisances))
+    return course, effects + clocks, label, distortion
+
+
+def with_truth_of_forecasts(case: PumpCase) -> PumpCase:
+    """Tell the truth about forecasts where the pump's own flow ratio never changes: what a forecast may assume."""
+    if not any(label.kind in _SAME_RATIO for label in case.labels):
+        return case
+    told = emptyings(case.entries, case.plant, case.design, case.effects, case.end_us)
+    labels = tuple(
+        replace(label, empties=told) if label.kind in _SAME_RATIO else label for label in case.labels
+    )
+    return replace(case, labels=labels)
 
 
 def _onset_day(plan: FleetPlan, fault: FaultRequest, rng: np.random.Generator) -> float:

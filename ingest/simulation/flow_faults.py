@@ -9,7 +9,7 @@ from ingest.simulation.clinic import Course
 from ingest.simulation.clock import DAY_US, HOUR_US, minutes
 from ingest.simulation.effects import Effects, Narrowing, Span
 from ingest.simulation.entries import Entry, device_alarm, note
-from ingest.simulation.labels import overdose_us
+from ingest.simulation.labels import Label, overdose_us
 from ingest.simulation.scene import DELIVERY_STOPS, Outcome, Scene
 
 RUNS_OUT: Final = (
@@ -195,6 +195,8 @@ def restart_overdose(scene: Scene) -> Outcome:
         Entry(stop_us, "suspended", {"reason": "withheld"}),
         Entry(scene.onset_us, "resumed", {"reason": "restart"}),
     )
+    stop = Label(scene.pump, "suspension", None, stop_us, scene.onset_us, also=("withdrawal_risk",))
+    course = replace(course, labels=(*course.labels, stop))
     label = scene.label(
         "restart_overdose",
         "restart_overdose",

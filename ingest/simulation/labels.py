@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from contract.times import format_us
+from contract.errors import InvalidTimeError, UnusableInputError
+from contract.times import format_us, parse_rfc3339
 from ingest.simulation.clock import HOUR_US
 
 WITHDRAWAL_HOURS: Final = (
@@ -20,13 +21,27 @@ HALF_LIFE_HOURS: Final = (0.9, 6.0)  # domain.md, Drug: population range in spin
 OVERDOSE_LEVEL: Final = 2.5  # [P] multiple of the steady level taken as harmful
 
 
+class LabelError(UnusableInputError):
+    """A line that is no label; write it as `thecaflow simulate --labels` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emptying:
+    """When the reservoir truly runs dry if the program of from_us..to_us goes on: what a forecast made then should say."""
+
+    from_us: int
+    to_us: int
+    at_us: int
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """What was made to happen to a pump.
 
     `cause`: the contract's cause that should be raised; None for a nuisance and for a healthy pump, which should raise
     nothing above low. `also`: causes that follow from the same fault and are right beside it. `harm_us`: earliest and
-    latest harm, None where none is defined. `end_us` None: lasts to the end of the recording.
+    latest harm, None where none is defined. `end_us` None: lasts to the end of the recording. `observable` False: no
+    channel that this pump reports can show it, so nothing is expected. `empties`: the truth about forecasts.
     """
 
     pump: str
@@ -37,6 +52,8 @@ class Label:
     harm_us: tuple[int, int] | None = None
     also: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    observable: bool = True
+    empties: tuple[Emptying, ...] = ()
 
 
 def encode_label(label: Label) -> bytes:
@@ -54,8 +71,62 @@ def encode_label(label: Label) -> bytes:
             "end": None if label.end_us is None else format_us(label.end_us),
             "harm_at": harm,
             "parameters": dict(label.parameters),
+            "observable": label.observable,
+            "empties": [
+                {"from": format_us(one.from_us), "to": format_us(one.to_us), "at": format_us(one.at_us)}
+                for one in label.empties
+            ],
         }
     )
+
+
+class _Harm(msgspec.Struct):
+    lo: str
+    hi: str
+
+
+class _Emptying(msgspec.Struct, rename={"from_": "from"}):
+    from_: str
+    to: str
+    at: str
+
+
+class _Line(msgspec.Struct):
+    pump: str
+    kind: str
+    cause: str | None
+    onset: str
+    end: str | None = None
+    harm_at: _Harm | None = None
+    also: tuple[str, ...] = ()
+    parameters: dict[str, Any] = {}
+    observable: bool = True
+    empties: tuple[_Emptying, ...] = ()
+
+
+_line: Final = msgspec.json.Decoder(_Line)
+
+
+def decode_label(line: bytes) -> Label:
+    """Read one line of a labels file; LabelError says what is wrong with it."""
+    try:
+        told = _line.decode(line)
+        return Label(
+            told.pump,
+            told.kind,
+            told.cause,
+            parse_rfc3339(told.onset),
+            None if told.end is None else parse_rfc3339(told.end),
+            None
+            if told.harm_at is None
+            else (parse_rfc3339(told.harm_at.lo), parse_rfc3339(told.harm_at.hi)),
+            told.also,
+            told.parameters,
+            told.observable,
+            tuple(Emptying(*map(parse_rfc3339, (one.from_, one.to, one.at))) for one in told.empties),
+        )
+    except (msgspec.MsgspecError, UnicodeError, InvalidTimeError) as wrong:
+        raise LabelError(f"no label: {wrong}") from None
 
 
 def withdrawal_us(dry_us: int | None) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from contract.times import format_us
 from ingest.ids import RANDOM_BYTES, uuid7
 from ingest.simulation.case import PumpCase
 from ingest.simulation.clock import MINUTE_US, SECOND_US, stream
+from ingest.simulation.distortion import Distorter
 from ingest.simulation.effects import Span
 from ingest.simulation.entries import Entry
 from ingest.simulation.programs import Floats, Times
@@ -143,6 +144,10 @@ def play(case: PumpCase) -> Iterator[Line]:
         case.index,
         np.array([case.start_us, case.end_us], np.int64),
     )
+    read = bank.read
+    if case.distortion is not None:
+        span = case.start_us, case.end_us
+        read = Distorter(case.distortion, bank.read, case.seed, case.index, span).read
     entries = iter(case.entries)
     pending = next(entries, None)
     uploads_per_chunk = max(1, CHUNK_ROWS * uplink.period_us // uplink.upload_us)
@@ -156,7 +161,9 @@ def play(case: PumpCase) -> Iterator[Line]:
         )
         next_row = max(past_row, next_row)
         rows_us = rows_us[lost.random(rows_us.size) >= uplink.lost_row_share]
-        columns = bank.read(rows_us) if rows_us.size else {}
+        if case.distortion is not None:
+            rows_us = rows_us[case.distortion.kept(rows_us)]
+        columns = read(rows_us) if rows_us.size else {}
         edges = [0, *np.searchsorted(rows_us, np.array(chunk, np.int64), side="right").tolist()]
         for upload_us, low, high in zip(chunk, edges[:-1], edges[1:], strict=True):
             while pending is not None and pending.at_us <= upload_us:

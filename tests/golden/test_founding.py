@@ -72,9 +72,10 @@ def test_forecast_at_the_change_on_day_28():
 
 
 def test_the_device_says_nothing_else_on_the_way_and_nothing_alarms_before_its_time():
-    """Of the whole case as it was lived only the refill and the emptying itself are said."""
+    """Of the whole case as it was lived only the refill, the emptying and what follows from it are said."""
     said = {fact["cause"]: day(fact["since"]) for fact in facts() if fact["fact"] == "alert"}
-    assert set(said) <= {"refill_due", "reservoir_low", "reservoir_empty"}
+    assert set(said) <= {"refill_due", "reservoir_low", "reservoir_empty", "withdrawal_risk"}
+    assert said["withdrawal_risk"] - said["reservoir_empty"] == pytest.approx(4 / 24, abs=0.01)
     assert min(said.values()) > 130.0
 
 

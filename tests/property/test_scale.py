@@ -5,8 +5,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from kernels import drive
+from kernels import drive, step
 from kernels import state as st
+from tests.habit_signals import (
+    COUNTER,
+    CURRENT,
+    FLOW,
+    INLET,
+    PRESSURE,
+    VIBRATION,
+    VIBRATION2,
+    Pump,
+    add_air,
+    add_wear,
+    finished,
+    healthy,
+    signals,
+)
+from tests.low_signals import Recording, fed, leaked
+from tests.low_signals import run as low_levels
 from tests.pump_signals import (
     DAY_S,
     Floats,
@@ -90,3 +107,63 @@ def test_stall_levels_are_the_same(seed: int, volumes: int, currents: int):
     levels = stall_levels(1.0, 1.0, seed)
     assert stall_levels(2.0**volumes, 2.0**currents, seed) == levels
     assert 2 in levels
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=some.integers(0, 3), pressures=exponents, volumes=exponents, currents=exponents)
+def test_leak_and_starvation_levels_are_the_same(seed: int, pressures: int, volumes: int, currents: int):
+    """Pressures, volumes with flows, and currents times powers of two: both detectors say the same at every row."""
+    rng = np.random.default_rng(seed)
+    t_s = times_s(9, 900.0)
+    made = fed(rng, t_s, 5.5 * DAY_S, 0.1)
+    line = Line()
+    recording = Recording(
+        t_s,
+        leaked(rng, t_s, 3.2 * DAY_S, line) if seed % 2 else healthy_kpa(rng, t_s, line),
+        made.inlet_kpa,
+        np.where(t_s > 3 * DAY_S, 3.9, 4.0),
+        made.level_ml,
+        made.flow_ul_h if seed < 2 else np.nan,
+        made.motor_ma,
+    )
+    p, v, c = 2.0**pressures, 2.0**volumes, 2.0**currents
+    scaled = Recording(
+        t_s,
+        recording.pressure_kpa * p,
+        recording.inlet_kpa * p,
+        recording.programmed_ul_h * v,
+        recording.level_ml * v,
+        recording.flow_ul_h * v,
+        recording.motor_ma * c,
+    )
+    leaks, starves = low_levels(recording)
+    assert (leaks == 2).any() == bool(seed % 2)
+    assert (starves == 2).any()
+    for told, again in zip((leaks, starves), low_levels(scaled), strict=True):
+        assert np.array_equal(told, again)
+
+
+def lost_habits(
+    seed: int, volumes: float, pressures: float, currents: float, vibrations: float
+) -> list[tuple[float, int, int]]:
+    """Signals of air, wear and no name in forty days with gas on day 12 and wear from day 20, in other units."""
+    rng = np.random.default_rng(seed)
+    recording = healthy(rng, Pump(every_s=900.0, flex=bool(seed % 2)), 40.0, nuisances=False)
+    add_air(rng, recording, 12 * DAY_S, 60)
+    add_wear(rng, recording, 20 * DAY_S, 0.05)
+    factors = {COUNTER: volumes, FLOW: volumes, PRESSURE: pressures, INLET: pressures, CURRENT: currents}
+    factors |= {VIBRATION: vibrations, VIBRATION2: vibrations}
+    wanted = (step.AIR, step.WEAR, step.HEALTH)
+    return [said for said in signals(finished(recording), factors) if said[1] in wanted]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=some.integers(0, 3), volumes=exponents, pressures=exponents, currents=exponents, vibrations=exponents
+)
+def test_lost_habits_are_the_same(seed: int, volumes: int, pressures: int, currents: int, vibrations: int):
+    """Flows and volumes, pressures, currents and vibrations times powers of two: the same signals at the same rows."""
+    plain = lost_habits(seed, 1.0, 1.0, 1.0, 1.0)
+    scaled = lost_habits(seed, 2.0**volumes, 2.0**pressures, 2.0**currents, 2.0**vibrations)
+    assert scaled == plain
+    assert {code for _, code, level in plain if level == 2} >= {step.AIR, step.WEAR}

@@ -93,6 +93,7 @@ Examples:
   thecaflow simulate --pumps 10 --end now --healthy-share 0.5 | thecaflow replay - --to gateway --speed max
   thecaflow simulate --case founding --flow-ratio 1.145 | thecaflow analyse -
   thecaflow simulate --case founding --rate 30 --days 200
+  thecaflow simulate --stress --pumps 40 --fault leak:10 --labels truth.jsonl -o strained.jsonl.zst
 
 \b
 A fault is KIND[:PUMP|COUNT][@DAY][+DAYS]: on a pump by name or on so many, from a day of the run, for so many days
@@ -140,6 +141,12 @@ A fault is KIND[:PUMP|COUNT][@DAY][+DAYS]: on a pump by name or on so many, from
     type=Names(CHANNELS),
     default=None,
     help="Telemetry columns of all pumps [default: by maker].",
+)
+@click.option(
+    "--stress",
+    is_flag=True,
+    help="Draw makers, flow, sampling (1 s to 15 min), uploads, channels, noise and length of each recording far outside"
+    " the defaults, with sensors that drift, stick and vanish.",
 )
 @click.option("--prefix", default="pump", show_default=True, help="Pumps are named PREFIX-0001 and so on.")
 @click.option(
@@ -207,6 +214,8 @@ def _refuse(options: dict[str, Any], names: Iterable[str], why: str) -> None:
 
 def _fleet(options: dict[str, Any]) -> simulator.FleetPlan:
     _refuse(options, ("flow_ratio", "rate", "sensors", "pump"), "only with --case founding")
+    if options["stress"]:
+        _refuse(options, ("makers", "period", "upload"), "not with --stress, which draws its own")
     try:
         requests = tuple(simulator.parse_fault(text) for text in options["faults"])
     except simulator.FaultRequestError as refused:
@@ -224,6 +233,7 @@ def _fleet(options: dict[str, Any]) -> simulator.FleetPlan:
         faults=requests,
         healthy_share=options["healthy_share"],
         channels=options["channels"],
+        stress=options["stress"],
     )
     if options["makers"]:
         plan = replace(plan, makers=options["makers"])
@@ -232,6 +242,8 @@ def _fleet(options: dict[str, Any]) -> simulator.FleetPlan:
 
 def _founding(options: dict[str, Any]) -> simulator.FoundingPlan:
     _refuse(options, ("pumps", "faults", "healthy_share", "makers", "channels"), "not with --case founding")
+    if options["stress"]:
+        raise click.UsageError("--stress: not with --case founding")
     days = options["days"] or DEFAULT_DAYS
     start_us, _ = _span(options, days)
     uplink = _uplink(options, HOUR_US, DAY_US)

@@ -17,7 +17,7 @@ from typing import Final
 from contract.facts import PRIORITY_RANK, Priority
 from ingest.simulator import Label
 from storage.written import WrittenLine
-from thecaflow.demo.grade import LOUD, STANDING, Found
+from thecaflow.evaluation.matching import LOUD, STANDING, Found
 from thecaflow.page_file import Page
 
 RECEIVERS: Final[Mapping[str, Priority]] = {

@@ -13,9 +13,10 @@ from ingest.replay_report import Report
 from ingest.simulator import Label
 from storage.written import WrittenLine
 from thecaflow.demo import tables
-from thecaflow.demo.grade import LOUD, Grade
+from thecaflow.demo.grade import Grade
 from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, told_and_withdrawn
 from thecaflow.demo.processes import WORKERS
+from thecaflow.evaluation.matching import LOUD
 from thecaflow.settings import Settings
 from thecaflow.status_screen import span
 

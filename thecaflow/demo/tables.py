@@ -9,8 +9,9 @@ from rich.table import Table
 from contract.facts import Dose
 from contract.times import format_us
 from ingest.simulator import Label
-from thecaflow.demo.grade import LOUD, FalseAlarm, Found, Grade
+from thecaflow.demo.grade import FalseAlarm, Grade
 from thecaflow.demo.pages import Delivery, PageGrade
+from thecaflow.evaluation.matching import LOUD, Found
 from thecaflow.page_file import Page
 from thecaflow.status_screen import STYLES, span
 

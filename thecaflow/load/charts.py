@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from thecaflow.svg import round_step
+
 WIDTH: Final = 860
 HEIGHT: Final = 276
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 28, 34
@@ -101,9 +103,7 @@ def _linear_ticks(most_level: float, most: int = 6) -> list[float]:
     """Round steps from 0 to the first that is not below the level."""
     if most_level <= 0:
         return [0.0, 1.0]
-    rough = most_level / most
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    step = round_step(most_level, most)
     return [number * step for number in range(math.ceil(most_level / step * 0.999) + 1)]
 
 

@@ -10,8 +10,8 @@ from contract.facts import Alert, AlertState, Cause, Priority
 from contract.times import format_us
 from ingest.simulator import Label
 from storage.written import WrittenLine
-from thecaflow.demo.grade import Found
 from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, grade_pages, told_and_withdrawn
+from thecaflow.evaluation.matching import Found
 from thecaflow.page_file import Page
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -17,9 +17,10 @@ from contract.facts import Alert, AlertState, Cause, Priority
 from ingest.simulator import Label
 from storage.written import WrittenLine
 from thecaflow.demo import paging, report, tables
-from thecaflow.demo.grade import Found, Grade
+from thecaflow.demo.grade import Grade
 from thecaflow.demo.pages import Delivery, PageGrade
 from thecaflow.demo.processes import DemoError, pages_file
+from thecaflow.evaluation.matching import Found
 from thecaflow.page_file import Page
 from thecaflow.settings import Settings
 

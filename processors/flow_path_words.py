@@ -1,0 +1,81 @@
+"""Leak and starvation in words: what the fluid path lost, since when, on what evidence."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from contract.facts import Cause
+from kernels import leak, starvation
+from kernels import state as s
+from processors import risk
+from processors.alerts import Condition
+from processors.pump_state import PumpState
+
+LITTLE: Final = 0.5  # of the usual delivery: below it the drug's level halves and withdrawal is expected [P]
+LEAK_TEXT: Final = (
+    "The outlet pressure fell below all that it does in health while the pump goes on delivering, as when the catheter leaks"
+    " or has come off: the drug may not reach the patient. Check connection and catheter; watch for withdrawal."
+)
+STARVATION_TEXT: Final = (
+    "The pump draws a vacuum at its inlet: too little reaches it, and less is delivered than counted. Check reservoir,"
+    " filter and feed line."
+)
+
+
+def _told(state: PumpState, at: int, **more: float) -> dict[str, float]:
+    """Evidence: the habit of the channel, its last block and what a cause adds, as far as known."""
+    x = state.x
+    told = {
+        "baseline_kpa": float(x[at + s.LOW_BASE]),
+        "bottom_kpa": float(x[at + s.LOW_BOTTOM]),
+        "limit_kpa": float(x[at + s.LOW_LIMIT]),
+        "mean_kpa": float(x[at + s.LOW_LAST]),
+        **more,
+    }
+    return {name: number for name, number in told.items() if math.isfinite(number)}
+
+
+def _onset_us(state: PumpState, at: int, at_us: int) -> int:
+    raw_us = float(state.x[at + s.LOW_ONSET_US])
+    return at_us if math.isnan(raw_us) else min(round(raw_us), at_us)
+
+
+def leak_condition(state: PumpState, level: int, at_us: int) -> Condition:
+    """High: what is pumped does not arrive, from the fall of the pressure on."""
+    if level == 0:
+        return Condition(cause=Cause.LEAK, at_us=at_us, level=0)
+    onset_us = _onset_us(state, leak.AT, at_us)
+    lo_us, hi_us = risk.harm_of_stop(state, onset_us)
+    told = _told(state, leak.AT, score=float(state.x[s.LEAK_OUT_SCORE]))
+    return Condition(
+        cause=Cause.LEAK,
+        at_us=at_us,
+        level=level,
+        text=LEAK_TEXT,
+        evidence={**told, "onset_us": onset_us},
+        harm_lo_us=lo_us,
+        harm_hi_us=hi_us,
+    )
+
+
+def starvation_condition(state: PumpState, level: int, at_us: int) -> Condition:
+    """Medium; a time to harm only where flow or level say that less than half is still delivered."""
+    if level == 0:
+        return Condition(cause=Cause.STARVATION, at_us=at_us, level=0)
+    x, onset_us = state.x, _onset_us(state, starvation.AT, at_us)
+    share = float(x[s.DRV_FLOW_NOW]) / float(x[s.STV_SHARE])
+    asked_ul = float(x[s.STV_ASKED_UL])
+    if not math.isfinite(share) and asked_ul > 0.0:
+        share = 1.0 - float(x[s.STV_SHORT_UL]) / asked_ul
+    lo_us, hi_us = risk.harm_of_stop(state, onset_us) if share < LITTLE else (None, None)
+    told = _told(state, starvation.AT, delivered_share=share)
+    return Condition(
+        cause=Cause.STARVATION,
+        at_us=at_us,
+        level=level,
+        text=STARVATION_TEXT,
+        evidence={**told, "onset_us": onset_us},
+        harm_lo_us=lo_us,
+        harm_hi_us=hi_us,
+    )

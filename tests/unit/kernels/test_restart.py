@@ -1,0 +1,150 @@
+"""Flow after a restart, and the level after a fill: the kernels against slow twins, and at factors of two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kernels import fill_level, restart, step
+from kernels import state as s
+
+HOUR_US = 3.6e9
+
+
+def naive_levels(rows: NDArray[np.float64], tolerance: float, habit: float, usual_ul: float) -> list[int]:
+    """The recurrence of kernels.restart in plain words; rows of (t_us, period_us, expected, counted, flow)."""
+    on, sums, pending, slack, since, last, out = 0, {1: 0.0, 2: 0.0}, 0.0, 0.0, 0.0, 0.0, []
+    watching = True
+    for t_us, period_us, expected, counted, flow in rows.tolist():
+        elapsed, last = t_us - last, t_us
+        if watching and on == 0 and t_us > since + 48 * HOUR_US:
+            watching = False
+        if not watching:
+            out.append(0)
+            continue
+        pending += expected
+        slack = max(slack, 2 * expected + 31 / 60 * expected / (elapsed / HOUR_US) + usual_ul)
+        beyond = {1: np.nan, 2: np.nan}
+        if not np.isnan(counted):
+            beyond[1], pending = counted - (1 + tolerance) * pending, 0.0
+        if np.isfinite(flow) and elapsed <= 3 * period_us:
+            beyond[2] = flow * elapsed / HOUR_US - (1 + tolerance) * habit * expected
+        for channel, ul in beyond.items():
+            if np.isnan(ul):
+                continue
+            sums[channel] = max(sums[channel] + (-ul if on == channel else ul), 0.0)
+            if on in (0, channel) and sums[channel] > slack:
+                on, sums = (channel if on == 0 else 0), {1: 0.0, 2: 0.0}
+        out.append(2 if on else 0)
+    return out
+
+
+def run(rows: NDArray[np.float64], usual_ul: float = 0.0, scale: float = 1.0) -> list[int]:
+    """The kernel over the same rows, restarted at 0; all volumes by `scale`."""
+    x = step.fresh()
+    x[s.DRV_COUNTER + 3] = usual_ul * scale
+    x[s.FLOW_TOLERANCE] = 0.1
+    restart.begin(x, 0.0)
+    x[s.RST_FLOW_HABIT] = 1.2
+    out, last = [], 0.0
+    for t_us, period_us, expected, counted, flow in rows.tolist():
+        elapsed, last = t_us - last, t_us
+        out.append(
+            restart.restart_row(x, t_us, elapsed, period_us, expected * scale, counted * scale, flow * scale)
+        )
+    return out
+
+
+def drawn(seed: int) -> NDArray[np.float64]:
+    """Rows of ten minutes with gaps, missing readings, and flow that runs away for a while."""
+    rng = np.random.default_rng(seed)
+    n = 400
+    gaps = rng.choice([1.0, 1.0, 1.0, 5.0], n) * HOUR_US / 6
+    t_us = np.cumsum(gaps)
+    expected = 4.0 * gaps / HOUR_US
+    ratio = np.where(
+        (np.arange(n) > 40) & (np.arange(n) < 40 + rng.integers(20, 200)), rng.uniform(0.5, 4), 1.0
+    )
+    counted = np.where(rng.random(n) < 0.3, np.nan, expected * np.where(rng.random() < 0.5, ratio, 1.0))
+    flow = np.where(rng.random(n) < 0.3, rng.choice([np.nan, np.inf]), 4.0 * ratio * rng.normal(1, 0.05, n))
+    return np.column_stack([t_us, np.full(n, HOUR_US / 6), expected, counted, flow])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_kernel_does_what_its_docstring_says(seed: int) -> None:
+    """Row by row the same levels as the slow twin."""
+    rows = drawn(seed)
+    assert run(rows, 0.5) == naive_levels(rows, 0.1, 1.2, 0.5)
+
+
+def test_the_draws_meet_alarms_and_ends() -> None:
+    """Without both the twin would show nothing."""
+    levels = [run(drawn(seed), 0.5) for seed in range(12)]
+    assert sum(2 in one for one in levels) >= 4
+    assert sum(2 in one and one[-1] == 0 for one in levels) >= 2
+
+
+@pytest.mark.parametrize("power", [-10, 3, 20])
+def test_factors_of_two_change_no_level(power: int) -> None:
+    """No volume is evidence by its size."""
+    for seed in range(6):
+        assert run(drawn(seed), 0.5) == run(drawn(seed), 0.5, scale=2.0**power)
+
+
+def test_healthy_restarts_are_silent() -> None:
+    """A flow sensor with 10 % noise, two days, a thousand restarts: none is above a tolerance of 10 %."""
+    rng = np.random.default_rng(0)
+    n = 288
+    t_us = np.arange(1, n + 1) * HOUR_US / 6
+    for _ in range(1000):
+        flow = 4.0 * rng.normal(1.15, 0.1, n)
+        rows = np.column_stack([t_us, np.full(n, HOUR_US / 6), np.full(n, 4 / 6), np.full(n, np.nan), flow])
+        assert 2 not in run(rows)
+
+
+def fallen(ml_h: float, scale: float = 1.0, spike_ml: float = 0.0) -> list[int]:
+    """Levels of a pump at 0.02 mL/h whose reservoir falls by `ml_h` after a day at a stand; noise 0.03 mL, every ten minutes."""
+    rng = np.random.default_rng(8)
+    x = step.fresh()
+    x[s.RESERVOIR_ML], x[s.FLOW_TOLERANCE] = 20.0 * scale, 0.1
+    out = []
+    for row in range(144 + 200):
+        after_h = max(row - 143, 0) / 6
+        reading = 15.0 - ml_h * after_h + 0.03 * float(rng.normal()) + (spike_ml if row == 200 else 0.0)
+        restart.level_mean(x, reading * scale)
+        if row == 143:
+            restart.begin(x, row * HOUR_US / 6)
+        elif row > 143:
+            told = restart.restart_row(
+                x, row * HOUR_US / 6, HOUR_US / 6, HOUR_US / 6, 20.0 / 6 * scale, np.nan, np.nan
+            )
+            out.append(told)
+    return out
+
+
+def test_a_level_that_falls_faster_than_the_tolerance_allows() -> None:
+    """Three times the rate, seen within half a day; the rate itself, a spike and a level that stands still are not."""
+    assert 2 in fallen(0.06)[:72]
+    for still in (fallen(0.02), fallen(0.0), fallen(0.02, spike_ml=-8.0)):
+        assert 2 not in still
+    assert fallen(0.06) == fallen(0.06, scale=1024.0)
+
+
+def errors(readings: NDArray[np.float64], minutes: float) -> tuple[list[bool], float]:
+    """When the level can be judged, and the error that is kept; 20 mL are said to be in, the sensor is usually 0.2 mL off."""
+    x = step.fresh()
+    x[s.RES_V_UL], x[s.RES_O_UL] = 20_000.0, 200.0
+    fill_level.begin(x, 0.0)
+    due = [fill_level.fill_row(x, (k + 1) * minutes * 6e7, ml) for k, ml in enumerate(readings.tolist())]
+    return due, float(x[s.FILL_ERROR_UL])
+
+
+def test_the_reading_nearest_to_the_usual_offset_is_kept() -> None:
+    """An hour and five readings, whichever comes later; NaN counts for nothing; judged once."""
+    due, error_ul = errors(np.array([3.0, np.nan, 17.0, 17.1, 25.0, 17.4, 17.2]), 10.0)
+    assert due == [False] * 5 + [True, False]
+    assert error_ul == pytest.approx(-2600.0)
+    due, error_ul = errors(np.array([3.0, 20.1, 17.0, 17.1, 17.4, 17.2]), 60.0)
+    assert due == [False] * 4 + [True, False]
+    assert error_ul == pytest.approx(100.0)

@@ -1,0 +1,1 @@
+"""Grades alerts and forecasts against the truth about a fleet."""
