@@ -8,9 +8,9 @@ null   no finite reading for LOST_US. Only of a channel that was known: reported
 stuck  the very same reading for LOST_US and for FACTOR of the longest run that this channel ever had while all was well. Judged after it
        lived for LIVED_US: time in runs that ended by a step of STEP_QUANTA of its smallest step or more, without a change of
        the program. So a sensor whose noise is less than its own step, a noise-free reading that only follows the program and a
-       battery are never stuck. False alarms: for n exponential runs the next is beyond FACTOR records with chance
-       1 / C(n + FACTOR, n); n is 100 or more after LIVED_US, so that this is 10^-9 a run, and even for runs with 1/x tails it takes a
-       run of hours after 100 without one.
+       battery are never stuck. False alarms: of n + 1 exponential runs the last is beyond FACTOR times the largest before with
+       chance 1 / C(n + FACTOR, n). After LIVED_US n is 8 at least (a run counts 3 h at most): 1 / 3003, falling as n^-6; where runs
+       are below 15 min, n is 96 and it is 10^-9.
 
 Runs grow only while flow is programmed and no named detector is active: a stopped pump, a standing motor, a line at its
 limit hold readings rightly. The level has to fall by the programmed volume: it is stuck when FACTOR of its largest step or
@@ -38,7 +38,7 @@ GAP: Final = 3.0  # usual periods: a reading holds so long (contract, `sensed_*`
 FACTOR: Final = 6.0
 STEP_QUANTA: Final = 2.5  # smallest steps: beyond rounding of a noise of 0.6 steps
 ROUNDING: Final = 1e-9  # of the reading
-LIVED_US: Final = 64 * 3.6e9  # two nights, whatever the hour of the first row
+LIVED_US: Final = 24 * 3.6e9  # a whole day and its night, whatever the hour of the first row
 RETURN: Final = 6.0
 STEADY: Final = 0.01  # of the programmed flow: no change of the program
 DRY: Final = 0.05  # of the reservoir (as in kernels/starvation.py)
