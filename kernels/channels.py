@@ -8,9 +8,9 @@ null   no finite reading for LOST_US. Only of a channel that was known: reported
 stuck  the very same reading for LOST_US and for FACTOR of the longest run that this channel ever had while all was well. Judged after it
        lived for LIVED_US: time in runs that ended by a step of STEP_QUANTA of its smallest step or more, without a change of
        the program. So a sensor whose noise is less than its own step, a noise-free reading that only follows the program and a
-       battery are never stuck. False alarms: for n exponential runs the next is beyond FACTOR records with chance
-       1 / C(n + FACTOR, n); n is 100 or more after LIVED_US, so that this is 10^-9 a run, and even for runs with 1/x tails it takes a
-       run of hours after 100 without one.
+       battery are never stuck. False alarms: of n + 1 exponential runs the last is beyond FACTOR times the largest before with
+       chance 1 / C(n + FACTOR, n). After LIVED_US n is 8 at least (a run counts 3 h at most): 1 / 3003, falling as n^-6; where runs
+       are below 15 min, n is 96 and it is 10^-9.
 
 Runs grow only while flow is programmed and no named detector is active: a stopped pump, a standing motor, a line at its
 limit hold readings rightly. The level has to fall by the programmed volume: it is stuck when FACTOR of its largest step or
@@ -38,7 +38,8 @@ GAP: Final = 3.0  # usual periods: a reading holds so long (contract, `sensed_*`
 FACTOR: Final = 6.0
 STEP_QUANTA: Final = 2.5  # smallest steps: beyond rounding of a noise of 0.6 steps
 ROUNDING: Final = 1e-9  # of the reading
-LIVED_US: Final = 64 * 3.6e9  # two nights, whatever the hour of the first row
+LIVED_US: Final = 24 * 3.6e9  # a whole day and its night, whatever the hour of the first row
+KNOWN_US: Final = LOST_US + LIVED_US  # age from which stillness is judged
 RETURN: Final = 6.0
 STEADY: Final = 0.01  # of the programmed flow: no change of the program
 DRY: Final = 0.05  # of the reservoir (as in kernels/starvation.py)
@@ -52,6 +53,8 @@ NAMES: Final = (
     "reservoir_ml",
     "delivered_ul",
 )
+COLUMNS: Final = (1, 3, 4, 5, 7)  # of the telemetry
+VIBRATION: Final = 4
 LEVEL: Final = 5
 COUNTER: Final = 6
 CHANNELS: Final = 7
@@ -125,7 +128,7 @@ def _changed(x: NDArray[np.float64], channel: int, at: int, reading: float, stea
     change = abs(reading - x[at + VALUE])
     x[at + VALUE] = reading
     run_us = clock_us - x[at + CHANGE_US]
-    known = x[at + AGE_US] >= LOST_US + LIVED_US
+    known = x[at + AGE_US] >= KNOWN_US
     if x[st.CH_LOST] != 0.0 and _lost(x, channel + CHANNELS):
         x[at + CHANGE_US] += run_us / 3.0 if run_us > LOST_US / RETURN else run_us
         if x[at + CHANGE_US] == clock_us:
@@ -143,11 +146,12 @@ def _changed(x: NDArray[np.float64], channel: int, at: int, reading: float, stea
     x[at + QUANTUM] = min(x[at + QUANTUM], change)
 
 
-@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _noisy(
     x: NDArray[np.float64], channel: int, reading: float, step_us: float, steady: bool, held: bool
 ) -> None:
-    """Take a row of a channel whose noise moves it."""
+    """Take a row of a channel whose noise moves it, whatever its state."""
+    x = borrow(x)
     at = st.CH_NOISY + channel * SIZE
     if not abs(reading) < np.inf:
         _missing(x, channel, at + AGE_US, at + VALID_US, step_us)
@@ -164,14 +168,32 @@ def _noisy(
         bit = channel + CHANNELS
         if _lost(x, bit):
             x[at + CHANGE_US] = x[st.CH_CLOCK_US] - LOST_US
-        elif x[at + AGE_US] >= LOST_US + LIVED_US and run_us >= FACTOR * x[at + HABIT_US]:
+        elif x[at + AGE_US] >= KNOWN_US and run_us >= FACTOR * x[at + HABIT_US]:
             x[at + CHANGE_US] = x[st.CH_CLOCK_US] - LOST_US
             _turn(x, bit, True)
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _usual(x: NDArray[np.float64], at: int, reading: float, clock_us: float) -> bool:
+    """Take a reading that moved as ever while the channel is known and nothing is lost; False if it is anything else."""
+    change = abs(reading - x[at + VALUE])
+    run_us = clock_us - x[at + CHANGE_US]
+    if (
+        not (ROUNDING * abs(reading) < change < np.inf)
+        or x[at + AGE_US] < KNOWN_US
+        or run_us > x[at + HABIT_US]
+        or change < x[at + QUANTUM]
+    ):
+        return False
+    x[at + VALUE] = reading
+    x[at + CHANGE_US] = x[at + VALID_US] = clock_us
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _level(x: NDArray[np.float64], level_ml: float, expected_ul: float, step_us: float, held: bool) -> None:
     """Take a row of the level, before kernels/reservoir.py does: it has to fall by what is programmed."""
+    x = borrow(x)
     if not abs(level_ml) < np.inf:
         _missing(x, LEVEL, st.CH_LEVEL_AGE_US, st.CH_LEVEL_VALID_US, step_us)
         return
@@ -197,6 +219,7 @@ def _level(x: NDArray[np.float64], level_ml: float, expected_ul: float, step_us:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _counter(x: NDArray[np.float64], counter_ul: float, step_us: float, period_us: float) -> None:
     """Take a row of the counter, after kernels/drive.py did for the rows before it."""
+    x = borrow(x)
     if not abs(counter_ul) < np.inf:
         _missing(x, COUNTER, st.CH_COUNTER_AGE_US, st.CH_COUNTER_VALID_US, step_us)
         return
@@ -242,15 +265,18 @@ def channels_row(
     x[st.CH_RATE_UL_H] = rate_ul_h if same else np.nan
     named = max(x[st.OCCLUSION_LEVEL], x[st.STALL_LEVEL], x[st.LEAK], x[st.STARVATION])
     held = not expected_ul > 0.0 or named > 1.0
-    _noisy(x, 0, columns[1, row], step_us, steady, held)
-    _noisy(x, 1, columns[3, row], step_us, steady, held)
-    _noisy(x, 2, columns[4, row], step_us, steady, held)
-    _noisy(x, 3, columns[5, row], step_us, steady, held)
     vibration_g, other_g = columns[7, row], columns[8, row]
     if math.isnan(vibration_g):
         vibration_g = other_g
     elif not math.isnan(other_g):
         vibration_g += other_g
-    _noisy(x, 4, vibration_g, step_us, steady, held)
+    clock_us, well = x[st.CH_CLOCK_US], x[st.CH_LOST] == 0.0
+    for channel in range(NOISY):
+        reading = vibration_g if channel == VIBRATION else columns[COLUMNS[channel], row]
+        at = st.CH_NOISY + channel * SIZE
+        if math.isnan(reading) and math.isnan(x[at + VALID_US]):
+            continue  # this pump does not report it
+        if not (well and _usual(x, at, reading, clock_us)):
+            _noisy(x, channel, reading, step_us, steady, held)
     _level(x, columns[2, row], expected_ul, step_us, held)
     _counter(x, columns[0, row], step_us, period_us)

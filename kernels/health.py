@@ -154,7 +154,9 @@ def _judge(x: NDArray[np.float64], asked: float) -> None:
     x[st.HLT_LEVEL] = x[st.HLT_ON_DAYS] = 0.0
     for channel in range(CHANNELS):
         mean = _mean(x, channel)
-        if (moves or (not same_flow and _depends_on_flow(channel))) and not np.isnan(mean):
+        if not same_flow and _depends_on_flow(channel):
+            x[st.HLT_MEAN + channel] = mean  # NaN where it was not read: its next day begins the habit anew
+        elif moves and not np.isnan(mean):
             x[st.HLT_MEAN + channel] = mean
         else:
             _learn(x, channel, mean)

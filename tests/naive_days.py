@@ -158,7 +158,7 @@ class NaiveHealth:
         accepted = self.on_days >= 9
         self.level = self.on_days = 0
         for channel, mean in enumerate(means):
-            if not math.isnan(mean) and (accepted or (not same and 1 <= channel <= 5)):
+            if (not same and 1 <= channel <= 5) or (accepted and not math.isnan(mean)):
                 self.usual[channel] = mean
             else:
                 self._learn(channel, mean)

@@ -234,7 +234,9 @@ def _fit(
     hourly_ul = float(np.clip(daily_ml * 1000 / 24, design.min_rate_ul_h, design.max_rate_ul_h / 2))
     if kind.drains is None:
         hourly_ul = min(hourly_ul, design.rate_ul_h)
-    rate_ul_h = float(f"{hourly_ul:.4g}")
+    rate_ul_h = max(
+        float(f"{hourly_ul:.4g}"), design.min_rate_ul_h
+    )  # four digits must not go below the limit
     concentration = design.concentration_ug_ml
     if design.maker in ("implant", "gated"):
         concentration = 500.0 if rate_ul_h * 0.024 * concentration > 1000.0 else concentration

@@ -137,6 +137,14 @@ def test_a_named_cause_and_a_new_program_explain_it():
     assert not any(fold(fresh(), days, asked))
 
 
+def test_a_new_program_during_an_outage_is_no_matter():
+    """Channels that were not read on the day of a new program begin their habit with the next day that they are."""
+    days = healthy_days(np.random.default_rng(9), 60)
+    days[40:, 1:5] += 15 * SPREAD[1:5]
+    days[40:43, 1:5] = np.nan
+    assert not any(fold(fresh(), days, np.where(np.arange(60) < 40, 1.0, 1.1)))
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_healthy_years_are_silent(quiet: bool):  # noqa: FBT001
     """Fifty years of independent day means with heavy tails, or of channels that never change, are silent."""
