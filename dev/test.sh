@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$1"; }
 pytest() { .venv/bin/python -m pytest -q -m "$@"; }
 
 step "unit, property, golden and rules"
-pytest "not integration" "$@"
+pytest "not integration and not evaluation" "$@"
 if [ -d tests/unit/kernels ]; then
   step "kernels without compilation, where coverage and a debugger can see"
   NUMBA_DISABLE_JIT=1 pytest "not integration" tests/unit/kernels "$@"

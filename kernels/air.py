@@ -304,7 +304,7 @@ def air_row(
             _restart(x)
         return int(x[st.AIR_LEVEL])
     share = flow_ul_h / asked_ul_h
-    at_once = flow_ul_h / rate_ul_h
+    at_once = flow_ul_h / rate_ul_h if rate_ul_h != 0.0 else np.nan
     if abs(at_once - x[st.AIR_FLOW_MEAN]) < abs(share - x[st.AIR_FLOW_MEAN]):
         share = at_once
     if _stands(x, share, motor_ma):

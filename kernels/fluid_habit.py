@@ -60,6 +60,8 @@ def crossing_h(level: float, rate: float, limit: float, half_life_h: float) -> f
 
     level, rate, limit: ug/h, of one compartment. A level that started beyond the limit gives the time since it met it.
     """
+    if limit == rate:
+        return np.nan
     share = (level - rate) / (limit - rate)
     return half_life_h * math.log2(share) if 0.0 < share < np.inf else np.nan
 

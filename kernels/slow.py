@@ -37,7 +37,9 @@ def slow_row(
     asked_ul_h = programmed_ul_h
     if not programmed_ul_h > 0.0 and x[st.PROGRAMMED_UL] == 0.0:
         asked_ul_h = sensed_ul_h
-    air.air_row(x, t_us, columns[1, row], columns[5, row], vibration_g, columns[3, row], asked_ul_h, rate_ul_h)
+    air.air_row(
+        x, t_us, columns[1, row], columns[5, row], vibration_g, columns[3, row], asked_ul_h, rate_ul_h
+    )
     if x[st.AIR_JUDGED_US] != t_us:
         return
     named = max(x[st.OCCLUSION_LEVEL], x[st.STALL_LEVEL], x[leak.LEVEL], x[starvation.LEVEL], x[st.AIR_LEVEL])

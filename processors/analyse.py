@@ -63,7 +63,14 @@ def _whole_pump(
     )
     heard = [one for one in uploads.uploads_of(settled) if one.place[0] <= horizon_us]
     track, said = uploads.fold_uploads(uploads.begin(pump), heard)
-    return [*folded.facts, *folded.readiness, *ahead, *ready, *said, *uploads.look_ahead(track, horizon_us)[0]]
+    return [
+        *folded.facts,
+        *folded.readiness,
+        *ahead,
+        *ready,
+        *said,
+        *uploads.look_ahead(track, horizon_us)[0],
+    ]
 
 
 def until(items: timeline.Items, horizon_us: int) -> timeline.Items:

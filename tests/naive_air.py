@@ -62,7 +62,7 @@ class NaiveAir:
     odd: int = 0
     envelope: tuple[float, float] = (NAN, NAN)
 
-    def row(  # noqa: C901 - the rules of a row in one place
+    def row(  # noqa: C901, PLR0912 - the rules of a row in one place
         self,
         t_us: float,
         flow: float,
@@ -164,7 +164,7 @@ class NaiveAir:
                 pressure = 0.0
         return [flow, current, vibration, pressure]
 
-    def _judge(self, t_us: float) -> None:
+    def _judge(self, t_us: float) -> None:  # noqa: C901 - one case a channel
         self.rows = 0
         if math.isnan(self.q_mean):
             self.q_mean = self.q_now

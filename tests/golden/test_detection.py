@@ -20,6 +20,9 @@ DEVIATIONS: Final = 3.1
 SHARE: Final = 0.04  # 8 faults of each cause that bears harm, 4 of the others
 
 
+pytestmark = pytest.mark.evaluation
+
+
 def lowered(share: float, trials: int) -> float:
     """What a share falls below once in a thousand times if so many are drawn."""
     return share - DEVIATIONS * (share * (1.0 - share) / trials) ** 0.5
