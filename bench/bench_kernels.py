@@ -187,6 +187,7 @@ def _same_bits(ours: Side, theirs: Side, count: int) -> bool:
     states, levels = (fresh(), fresh()), (np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64))
     ours(states[0], levels[0])
     theirs(states[1], levels[1])
+    states[0][st.FLU_OPEN_UG] = states[1][st.FLU_OPEN_UG]  # the drug's level, of which the twin knows nothing
     return bool(np.array_equal(*states, equal_nan=True) and np.array_equal(*levels))
 
 

@@ -66,9 +66,11 @@ def watched_fleet(stack: NativeStack, folder: Path) -> Iterator[Watched]:
         asyncio.run(_prepare(settings))
         for part, port in PARTS:
             running.enter_context(_process(settings, folder, part, getattr(settings, port)))
+        address = f"http://127.0.0.1:{stack.environ['PROMETHEUS_PORT']}"
+        _until_scraped(address)
         asyncio.run(_fill(settings, folder))
         pumps = [row[0] for row in asyncio.run(_fetch(settings, "SELECT pump FROM pump_site ORDER BY 1"))]
-        yield Watched(settings, f"http://127.0.0.1:{stack.environ['PROMETHEUS_PORT']}", tuple(pumps))
+        yield Watched(settings, address, tuple(pumps))
 
 
 async def _prepare(settings: Settings) -> None:
@@ -104,6 +106,18 @@ def _process(settings: Settings, folder: Path, part: str, port: int) -> Iterator
             started.kill()
             started.wait(10)
         print(f"---- {part}\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def _until_scraped(address: str) -> None:
+    """Wait until Prometheus has seen each process once: a rate needs a reading from before what it counts."""
+    end = time.monotonic() + READY_WITHIN_S
+    while True:
+        asked = {"query": f'count(up{{job=~"{"|".join(part for part, _ in PARTS)}"}} == 1)'}
+        found = httpx.get(f"{address}/api/v1/query", params=asked, timeout=5).json()["data"]["result"]
+        if found and int(found[0]["value"][1]) >= len(PARTS):
+            return
+        assert time.monotonic() < end, f"Prometheus has not scraped every one of {PARTS}"
+        time.sleep(0.5)
 
 
 def _ready(port: int) -> bool:
