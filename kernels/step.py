@@ -374,6 +374,7 @@ def warm() -> None:
     columns.flags.writeable = False
     rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), columns, 0, 2, signals)
     reservoir.ratio(x, np.empty(3))
+    reservoir.encoder_ratio(x)
     reservoir.volume(x, np.empty(2))
     reservoir.needed_ul(x, 0.0, 0.5)
     reservoir.probability_dry(x, 1.0)
