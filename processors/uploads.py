@@ -30,7 +30,8 @@ HIGH_AFTER_US: Final = 24 * _HOUR_US
 class UploadState(Struct, frozen=True, kw_only=True):
     """`last_us`: received time of the newest counted upload; `gaps_us`: the last 20 intervals; `head`: last item's order.
 
-    `every_us`: the registered interval, `every_set_us`: when that was said.
+    `heard_us`: received time of the newest telemetry, counted or not. `every_us`: the registered interval, `every_set_us`:
+    when that was said.
     """
 
     book: Book
@@ -38,6 +39,7 @@ class UploadState(Struct, frozen=True, kw_only=True):
     last_us: int | None = None
     counted: int = 0
     gaps_us: tuple[int, ...] = ()
+    heard_us: int = NEVER_US
     every_us: int | None = None
     every_set_us: int = NEVER_US
     explanted: bool = False
@@ -108,22 +110,33 @@ def _deadline_us(state: UploadState) -> int | None:
     if state.last_us is None or state.explanted or alerts.is_on(state.book, Cause.TELEMETRY_SILENT):
         return None
     # One already past when a registration sets it fires at the registration.
-    return max(state.last_us + _wait_us(state), state.every_set_us)
+    return max(_last_us(state, state.last_us) + _wait_us(state), state.every_set_us)
+
+
+def _last_us(state: UploadState, counted_us: int) -> int:
+    """When the pump was last heard of: by counted uploads, or by each where they are stated to be closer than counted ones.
+
+    All of those belong to a counted one; whoever sends each minute is not silent after three.
+    """
+    if state.every_us is not None and state.every_us <= SAME_UPLOAD_US:
+        return max(counted_us, state.heard_us)
+    return counted_us
 
 
 def _fire(state: UploadState, before_us: int) -> tuple[UploadState, list[Alert]]:
     facts: list[Alert] = []
     due = _deadline_us(state)
     if due is not None and due < before_us and state.last_us is not None:
-        silent_h = (due - state.last_us) / _HOUR_US
+        last_us = _last_us(state, state.last_us)
+        silent_h = (due - last_us) / _HOUR_US
         condition = Condition(
             cause=Cause.TELEMETRY_SILENT,
             at_us=due,
             level=2,
             text=f"Nothing was received from this pump for {silent_h:.3g} h: nobody watches it. Check relay and pump.",
-            evidence={"last_upload_us": state.last_us, "waited_h": silent_h},
+            evidence={"last_upload_us": last_us, "waited_h": silent_h},
             rises=((due + HIGH_AFTER_US, Priority.HIGH),),
-            received_us=state.last_us,
+            received_us=last_us,
         )
         state, facts = _step(state, due, condition)
     book, late = alerts.advance(state.book, before_us)
@@ -161,7 +174,7 @@ def _take(state: UploadState, one: Upload) -> tuple[UploadState, list[Alert]]:
 
 def _heard(state: UploadState, at_us: int) -> tuple[UploadState, list[Alert]]:
     gone = Condition(cause=Cause.TELEMETRY_SILENT, at_us=at_us, level=0)
-    state, facts = _step(state, at_us, gone)
+    state, facts = _step(replace(state, heard_us=at_us), at_us, gone)
     if state.last_us is None:
         return replace(state, last_us=at_us, counted=1), facts
     gap_us = at_us - state.last_us

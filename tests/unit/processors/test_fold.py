@@ -231,6 +231,21 @@ def test_silence_is_high_a_day_later_and_ends_with_the_next_upload() -> None:
     assert told.alerts(70, Cause.TELEMETRY_SILENT)[-1] == (64.0, "latched", "high")
 
 
+def test_who_sends_each_minute_is_silent_three_minutes_after_the_last_and_not_before() -> None:
+    """Uploads within 10 minutes belong to a counted one, but whoever is heard of is not silent."""
+    told = Story().registered(upload_every_s=60.0)
+    for minute in range(60):
+        at_us = START_US + minute * 60_000_000
+        told.records.append(
+            told.event(
+                "telemetry", at_us, at_us + 1_000_000, "device", t_s=[0.0], delivered_ul=[minute / 60.0]
+            )
+        )
+    last_h = (59 * 60 + 1) / 3600
+    assert told.alerts(1.0, Cause.TELEMETRY_SILENT) == []
+    assert told.alerts(2.0, Cause.TELEMETRY_SILENT)[0][0] == pytest.approx(last_h + 0.05)
+
+
 def test_two_uploads_are_not_enough_to_know_the_habit() -> None:
     """Until three uploads are known the deadline is 48 h."""
     told = story().runs(0, 5.0).rows(0, 4, delivered_ul=[0.0, 5.0, 10.0, 15.0])
