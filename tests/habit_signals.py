@@ -166,7 +166,8 @@ def _noisy(rng: np.random.Generator, pump: Pump, n: int, noise: float, wander: f
     tails = rng.standard_t(4, n) / np.sqrt(2.0) if rng.random() < 0.4 else rng.standard_normal(n)
     slow = ar1(rng, n, float(np.exp(-pump.every_s / pump.wander_s)), wander)
     drift = np.cumsum(rng.standard_normal(n)) * pump.drift_a_day * np.sqrt(pump.every_s / DAY_S)
-    return np.maximum((1.0 + noise * tails) * (1.0 + slow) * np.exp(drift), 0.0)
+    factors: Floats = np.maximum((1.0 + noise * tails) * (1.0 + slow) * np.exp(drift), 0.0)
+    return factors
 
 
 def _fever(

@@ -184,6 +184,10 @@ class NaiveAir:
             self.level = self.hold = 0
         if self.level == 0 and (self.score <= 0.5 or not known):
             self._learn(t_us - self.judged_us)
+        self._keep_record(t_us, evidence)
+        self.last_evidence, self.judged_us = evidence, t_us
+
+    def _keep_record(self, t_us: float, evidence: float) -> None:
         if self.level == 2:
             self.record = 0.0
         else:
@@ -194,7 +198,6 @@ class NaiveAir:
                 self.record = max(self.record, min(evidence, self.last_evidence))
             if evidence < self.record / 2:
                 self.top, self.record = max(self.top, self.record), 0.0
-        self.last_evidence, self.judged_us = evidence, t_us
 
     def _learn(self, gone_us: float) -> None:
         share = max(1 / (self.judged + 1), min(1 / 128, gone_us / (2 * 86_400e6)))
