@@ -230,7 +230,11 @@ LOW_RING: Final = 16  # kPa, 6 slots: smallest block mean of each day
 LEAK: Final = 256
 LEAK_DAY_UP_KPA: Final = 278  # kPa, largest rise of block means over the smallest before, in the open day
 LEAK_UP_KPA: Final = 279  # kPa, the same on the quietest of the recent healthy days; NaN = not known
-# 280..282 are free
+FILL_OFFSET_UL: Final = (
+    280  # uL, carries on FILL_US .. FILL_ERROR_UL: the level sensor's offset before the fill
+)
+FILL_V_UL: Final = 281  # uL, estimate right after the fill
+# 282 is free
 LEAK_OUT_MIN_KPA: Final = 283  # kPa, smallest block mean of the excursion
 LEAK_OUT_UP_KPA: Final = 284  # kPa, largest rise over the smallest before within it
 LEAK_OUT_SCORE: Final = 285  # 1, log likelihood ratio of its block means: nothing moves them against as ever

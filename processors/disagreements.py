@@ -27,7 +27,7 @@ from processors import marks
 from processors.alerts import Condition, is_on
 from processors.clinical import EXACTLY, MRI_GRACE_US
 from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState
-from processors.watches import DeviceWord
+from processors.watches import DeviceWord, Mark
 
 FAR: Final = 0.05  # of the reservoir: a reservoir alarm nearer than this to where it belongs agrees [P], as a refill's limit
 FAR_Z: Final = 3.0  # standard deviations of our estimate, beside it
@@ -102,12 +102,10 @@ def after_statement(
     begins, ends = marks.past(state, from_us, at_us), marks.past(state, to_us, at_us)
     if begins is None or ends is None or to_us <= from_us:
         return state.clinic, []
-    x, span_us = state.x, to_us - from_us
+    span_us = to_us - from_us
     programmed_ul = ends[0].programmed_ul - begins[0].programmed_ul
-    ours_ul, counter = programmed_ul, x[s.RES_SOURCE] == COUNTER_SOURCE
-    if ends[0].covered_us - begins[0].covered_us >= COVERED[bool(counter)] * span_us:
-        ours_ul = ends[0].sensed_ul - begins[0].sensed_ul
-    allowed_ul = float(x[s.FLOW_TOLERANCE]) * abs(ours_ul) * EXACTLY
+    ours_ul = ends[0].sensed_ul - begins[0].sensed_ul if _sensed(state, begins[0], ends[0]) else programmed_ul
+    allowed_ul = float(state.x[s.FLOW_TOLERANCE]) * abs(ours_ul) * EXACTLY
     allowed_ul += begins[1] + ends[1] + _resolution_ul(state, programmed_ul / span_us)
     evidence = {"stated_ul": event.value_ul, "counted_ul": ours_ul, "allowed_ul": allowed_ul}
     if abs(event.value_ul - ours_ul) > allowed_ul:
@@ -196,6 +194,14 @@ def _window_end(state: PumpState, at_us: int) -> int | None:
     return next(
         (end for start, end in state.clinic.rotor_windows_us if start <= at_us <= end + MRI_GRACE_US), None
     )
+
+
+def _sensed(state: PumpState, begins: Mark, ends: Mark) -> bool:
+    """Whether enough of the time between two marks was measured for the sensed volume to count."""
+    share = COVERED[bool(state.x[s.RES_SOURCE] == COUNTER_SOURCE)]
+    rows, sensing = ends.rows - begins.rows, ends.sensing_rows - begins.sensing_rows
+    covered_us = ends.covered_us - begins.covered_us
+    return sensing > 0.0 and sensing >= share * rows and covered_us >= share * (ends.at_us - begins.at_us)
 
 
 def _resolution_ul(state: PumpState, rate_ul_us: float) -> float:

@@ -35,6 +35,8 @@ def now(state: PumpState, at_us: int) -> Mark:
         float(ledger.total(x, s.PROGRAMMED_UL)),
         sensed_ul,
         float(ledger.total(x, s.COVERED_US)),
+        float(x[s.ROWS]),
+        float(x[s.SENSING_ROWS]),
     )
 
 
@@ -80,6 +82,8 @@ def past(state: PumpState, at_us: int, present_us: int) -> tuple[Mark, float] | 
         before.programmed_ul + part_ul,
         before.sensed_ul + share * sensed_ul,
         before.covered_us + way * (after.covered_us - before.covered_us),
+        before.rows + way * (after.rows - before.rows),
+        before.sensing_rows + way * (after.sensing_rows - before.sensing_rows),
     ), doubt_ul
 
 

@@ -26,7 +26,6 @@ from processors.watches import Refill
 
 LIMIT: Final = 0.05 * (1.0 + 1e-12)  # of the reservoir; exactly the limit is inside it
 Z: Final = 3.0
-SOON: Final = 0.05  # of the reservoir delivered since the fill: a statement until then speaks of the fill
 
 
 class Before:
@@ -123,7 +122,7 @@ def after_statement(state: PumpState, before: Before, event: VolumeReported, at_
     full_ul = float(x[s.RESERVOIR_ML]) * 1000.0
     if fill is None or math.isnan(before.volume_ul) or not full_ul > 0.0:
         return []
-    if float(ledger.total(x, s.DELIVERED_UL)) - fill.delivered_ul > SOON * full_ul:
+    if float(ledger.total(x, s.DELIVERED_UL)) - fill.delivered_ul > fill_level.SOON * full_ul:
         return []
     off_ul = event.value_ul - before.volume_ul
     if not _off(off_ul, full_ul, math.hypot(before.sd_ul, reservoir.STATED_SD * full_ul)):

@@ -59,12 +59,14 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """The ledgers at one time: programmed and sensed volume (uL), and time with telemetry (us)."""
+    """The ledgers at one time: programmed and sensed volume (uL), time with telemetry (us), rows, and those that measure."""
 
     at_us: int
     programmed_ul: float
     sensed_ul: float
     covered_us: float
+    rows: float
+    sensing_rows: float
 
 
 class DeviceWord(msgspec.Struct, frozen=True, kw_only=True):

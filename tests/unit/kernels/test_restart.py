@@ -148,3 +148,17 @@ def test_the_reading_nearest_to_the_usual_offset_is_kept() -> None:
     due, error_ul = errors(np.array([3.0, 20.1, 17.0, 17.1, 17.4, 17.2]), 60.0)
     assert due == [False] * 4 + [True, False]
     assert error_ul == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(0, False), (4, False), (5, True)])
+def test_a_reservoir_that_is_soon_drawn_down_is_judged_by_the_readings_until_then(
+    seen: int, *, expected: bool
+) -> None:
+    """After a gap the level speaks of what was delivered, not of the fill: with fewer than five readings nothing is said."""
+    x = step.fresh()
+    x[s.RES_V_UL], x[s.RESERVOIR_ML] = 20_000.0, 20.0
+    fill_level.begin(x, 0.0)
+    assert not any(fill_level.fill_row(x, (k + 1) * 6e7, 20.0) for k in range(seen))
+    x[s.RES_V_UL] = 18_900.0
+    assert fill_level.fill_row(x, 1e9, 12.0) is expected
+    assert not fill_level.fill_row(x, 5e9, 12.0)

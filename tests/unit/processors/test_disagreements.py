@@ -75,6 +75,12 @@ def test_without_telemetry_the_program_is_what_there_is() -> None:
     ]
 
 
+def test_rows_that_measure_no_volume_are_no_evidence_against_it() -> None:
+    """A level and a pressure count nothing: the program is what there is."""
+    told = story().runs(0, RATE).rows(0, 80, pressure_kpa=[1.0 + 0.1 * (hour % 3) for hour in range(80)])
+    assert disagreements(states(told, 240.0, 48, 72), 80) == []
+
+
 def test_a_statement_of_months_ago_or_of_unknown_times_is_read_with_care() -> None:
     """Weeks before the last change of program the course of a day is a straight line; before our record nothing is known."""
     told = story().runs(0, RATE).runs(24 * 60, 1.2 * RATE)

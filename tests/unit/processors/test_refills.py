@@ -125,6 +125,22 @@ def test_a_sensor_with_its_own_ways_is_no_mismatch(told: Story) -> None:
     assert mismatches(told, AT_H + 24) == []
 
 
+def test_a_pump_that_empties_its_reservoir_within_the_hour_was_filled_all_the_same() -> None:
+    """Four times the rate after a restart takes a third of the reservoir in an hour; the first readings show that it was full."""
+    told = Story().registered(max_rate_ul_h=1e5, flow_tolerance=0.05).filled().runs(0, 2000.0)
+    told.tell("suspended", 4).tell("resumed", 30)
+    told.tell("reservoir_filled", 30, removed_ml=None, filled_ml=20, concentration_ug_ml=500.0, drug="b")
+    hours = np.arange(0, 32, 1 / 20) + 0.01
+    left = np.where(hours < 30, 20.0 - 2.0 * np.minimum(hours, 4), 20.0 - 8.0 * (hours - 30))
+    level = np.round(left + 0.03 * np.random.default_rng(3).normal(size=hours.size), 2)
+    t_s = (3600 * hours).tolist()
+    end_us = START_US + 32 * HOUR_US
+    told.records.append(
+        told.event("telemetry", START_US, end_us, "device", t_s=t_s, reservoir_ml=level.tolist())
+    )
+    assert mismatches(told, 32) == []
+
+
 @pytest.mark.parametrize(
     ("after_h", "stated_ml", "expected"), [(1.0, 18.0, 1), (1.0, 19.2, 0), (300.0, 13.0, 0)]
 )
