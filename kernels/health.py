@@ -170,18 +170,19 @@ def _close(x: NDArray[np.float64], t_us: float) -> None:
     x[st.WEAR_SAMPLES] = samples if np.isnan(usual) else usual + (samples - usual) / 4.0
     if samples > 0.0 and not samples < ENOUGH * usual:
         asked = x[st.HLT_Q_SUM] / samples
-        body_c = _mean(x, BODY)
-        temperature_c = body_c if not np.isnan(body_c) else _mean(x, FLUID)
-        wear_day(
-            x,
-            t_us,
-            _mean(x, CURRENT),
-            _mean(x, VIBRATION),
-            _mean(x, VIBRATION2),
-            _mean(x, PRESSURE),
-            temperature_c,
-            asked,
-        )
+        if x[st.WEAR_NAMED] == 0.0:  # gas shakes and a block loads the drive for days: that is no wear
+            body_c = _mean(x, BODY)
+            temperature_c = body_c if not np.isnan(body_c) else _mean(x, FLUID)
+            wear_day(
+                x,
+                t_us,
+                _mean(x, CURRENT),
+                _mean(x, VIBRATION),
+                _mean(x, VIBRATION2),
+                _mean(x, PRESSURE),
+                temperature_c,
+                asked,
+            )
         if x[st.WEAR_LEVEL] > 0.0:
             x[st.WEAR_NAMED] = 1.0
         _judge(x, asked)
