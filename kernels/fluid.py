@@ -131,7 +131,7 @@ def _jump(x: NDArray[np.float64]) -> None:
     """Take the gathered drug in at once."""
     drug_ug = x[st.FLU_OPEN_UG]
     x[st.FLU_OPEN_UG] = 0.0
-    if not drug_ug > 0.0 or not np.isnan(x[st.FLU_BLOCKED_US]):
+    if not drug_ug > 0.0 or x[st.FLU_BLOCKED_US] < np.inf:
         return
     if np.isnan(x[st.FLU_DAY_US]):
         x[st.FLU_DAY_US] = x[st.FLU_OPEN_US]
@@ -257,21 +257,36 @@ def _by_mean(x: NDArray[np.float64], t_us: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def block(x: NDArray[np.float64], onset_us: float, counted: bool) -> None:
+def gather(x: NDArray[np.float64], drug_ug: float, sensed: bool, repaid_ug: float) -> None:
+    """Add what the ledgers say has left the tip to the open block.
+
+    While the motor stands, only what its sensors saw is taken in. repaid_ug: counted now, but booked before, when the program's
+    word was taken; it is taken in now where it was not then.
+    """
+    if x[st.FLU_BLOCKED_US] == np.inf and not sensed:
+        x[st.FLU_UNSEEN_UG] += drug_ug
+        return
+    if repaid_ug > 0.0 and x[st.FLU_UNSEEN_UG] > 0.0:
+        late_ug = min(repaid_ug, x[st.FLU_UNSEEN_UG])
+        x[st.FLU_UNSEEN_UG] -= late_ug
+        drug_ug += late_ug
+    x[st.FLU_OPEN_UG] += drug_ug
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def block(x: NDArray[np.float64], onset_us: float) -> None:
     """From onset_us on nothing leaves the tip, whatever the ledgers say, until `unblock`.
 
-    counted: the sensors saw that nothing came since the onset, so that the levels fell already. Else
-    they fall now by the time since; that they were steady before it is assumed.
+    If that lies back, the levels fall now by the time since; that they were steady before it is assumed.
     """
+    if x[st.FLU_BLOCKED_US] < np.inf:
+        return
     t_us = x[st.T_US]
-    if not np.isnan(x[st.FLU_BLOCKED_US]):
-        return
     hours = (t_us - onset_us) / HOUR_US
-    if counted or not hours > 0.0:
-        x[st.FLU_BLOCKED_US] = max(onset_us, t_us)
-        return
     close(x, t_us)
-    x[st.FLU_BLOCKED_US] = t_us
+    x[st.FLU_BLOCKED_US] = max(onset_us, t_us)
+    if not hours > 0.0:
+        return
     before = x[st.FLU_LEVEL_UG_H + FAST]
     for half_life in range(4):
         _move(x, half_life, 0.0, _decay(hours, half_life))
@@ -280,8 +295,26 @@ def block(x: NDArray[np.float64], onset_us: float, counted: bool) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def stand(x: NDArray[np.float64]) -> None:
+    """Only what the drive's sensors see leaves the tip, from the last item on: its motor stands by them."""
+    if x[st.FLU_BLOCKED_US] == np.inf:
+        return
+    close(x, x[st.T_US])
+    x[st.FLU_BLOCKED_US] = np.inf
+    x[st.FLU_UNSEEN_UG] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def unblock(x: NDArray[np.float64]) -> None:
-    """What the ledgers say reaches the patient again, from the last item on."""
-    if not np.isnan(x[st.FLU_BLOCKED_US]):
-        close(x, x[st.T_US])
-        x[st.FLU_BLOCKED_US] = np.nan
+    """What the ledgers say reaches the patient again, from the last item on.
+
+    Of what was assumed while the motor stood, readings to come can take off no more than was assumed since the last one.
+    """
+    if np.isnan(x[st.FLU_BLOCKED_US]):
+        return
+    close(x, x[st.T_US])
+    assumed_ug = (x[st.RES_PENDING_UL] + x[st.RES_DEBT_UL]) * x[st.CONCENTRATION_UG_ML] / 1000.0
+    x[st.FLU_UNSEEN_UG] = (
+        min(x[st.FLU_UNSEEN_UG], max(assumed_ug, 0.0)) if x[st.FLU_BLOCKED_US] == np.inf else 0.0
+    )
+    x[st.FLU_BLOCKED_US] = np.nan

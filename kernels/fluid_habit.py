@@ -143,7 +143,6 @@ def learn(x: NDArray[np.float64], t_us: float) -> None:
     """End a day: take it into the habit, unless it was odd."""
     days, drug_ug, odd = x[st.FLU_DAYS], x[st.FLU_DAY_UG], x[st.FLU_DAY_ODD]
     rate = drug_ug / ((t_us - x[st.FLU_DAY_US]) / HOUR_US)
-    x[st.FLU_ODD_DAYS] = x[st.FLU_ODD_DAYS] + 1.0 if odd > 0.0 else 0.0
     x[st.FLU_DAY_US] = t_us
     if days < TRUSTED_DAYS:
         x[st.FLU_DAYS] = days + 1.0
@@ -155,7 +154,10 @@ def learn(x: NDArray[np.float64], t_us: float) -> None:
                 x[st.FLU_TROUGH_UG_H + end] = x[st.FLU_DAY_LOW_UG_H + end]
                 x[st.FLU_PEAK_UG_H + end] = x[st.FLU_DAY_HIGH_UG_H + end]
             x[st.FLU_HABIT_UG_H] = rate
-    elif drug_ug > 0.0 and (odd == 0.0 or x[st.FLU_ODD_DAYS] >= ODD_DAYS):
+        forget_day(x)
+        return
+    x[st.FLU_DAYS] = days + 1.0 if odd > 0.0 else TRUSTED_DAYS
+    if drug_ug > 0.0 and (odd == 0.0 or x[st.FLU_DAYS] - TRUSTED_DAYS >= ODD_DAYS):
         for end in range(2):
             low, trough = x[st.FLU_DAY_LOW_UG_H + end], x[st.FLU_TROUGH_UG_H + end]
             rise = RISE_TROUGH * (min(low, 2.0 * trough) - trough)

@@ -368,12 +368,16 @@ FLU_DAY_HIGH_UG_H: Final = 395  # ug/h, 2 slots: highest
 FLU_TROUGH_UG_H: Final = 397  # ug/h, 2 slots: usual lowest level of a day
 FLU_PEAK_UG_H: Final = 399  # ug/h, 2 slots: usual highest
 FLU_HABIT_UG_H: Final = 401  # ug/h, usual mean dose
-FLU_DAYS: Final = 402  # days closed until the habit was known
+FLU_DAYS: Final = 402  # days closed until the habit was known (2), and odd days in a row since then
 FLU_DAY_ODD: Final = 403  # 0/1, the open day teaches nothing
-FLU_ODD_DAYS: Final = 404  # such days in a row
+FLU_UNSEEN_UG: Final = (
+    404  # ug assumed by the program while the motor stood: the ledgers take it off what is counted later
+)
 FLU_LOW_US: Final = 405  # us, since when the fastest compartment is low; NaN = it is not
 FLU_OVER_US: Final = 406  # us, since when it is over; NaN = it is not
 FLU_OVER_BOTH: Final = 407  # 0/1, so is the slowest
 FLU_SAID: Final = 408  # status last said
-FLU_BLOCKED_US: Final = 409  # us, since when nothing leaves the tip, whatever the ledgers say; NaN = it does
+FLU_BLOCKED_US: Final = (
+    409  # us, since when nothing leaves the tip; NaN = it does; inf = only what sensors of the drive see
+)
 FLU_HIGH_RISK: Final = 410  # 0/1, registered: earlier withdrawal

@@ -56,6 +56,7 @@ from kernels.state import (
     PRIMING_UL,
     PROGRAMMED_UG,
     PROGRAMMED_UL,
+    RES_DEBT_UL,
     RES_E_PROGRAMMED_UL,
     RES_E_SENSED_UL,
     ROWS,
@@ -134,6 +135,7 @@ def account(
     """
     concentration_ug_ul = x[CONCENTRATION_UG_ML] / 1000.0
     total_ul = programmed_ul + priming_ul
+    debt_ul = x[RES_DEBT_UL]
     delivered_ul = reservoir.advance(x, total_ul, sensed_ul, counted)
     ledger.add(x, PROGRAMMED_UL, programmed_ul)
     ledger.add(x, BOLUS_UL, bolus_ul)
@@ -158,7 +160,8 @@ def account(
     if priming_ul > 0.0:
         tip_ug *= programmed_ul / total_ul
     ledger.add(x, TIP_UG, tip_ug)
-    x[FLU_OPEN_UG] += tip_ug
+    repaid_ug = max(debt_ul - x[RES_DEBT_UL], 0.0) * concentration_ug_ul
+    fluid.gather(x, tip_ug, not np.isnan(sensed_ul), repaid_ug)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -397,7 +400,8 @@ def warm() -> None:
     fluid_habit.status(x)
     fluid_habit.crossing_h(1.0, 0.0, 0.5, 6.0)
     fluid_habit.known(x)
-    fluid.block(x, 0.0, True)
+    fluid.block(x, 0.0)
+    fluid.stand(x)
     fluid.unblock(x)
     restart.begin(fresh(), 0.0)
     restart.refilled(fresh())

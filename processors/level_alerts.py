@@ -49,7 +49,7 @@ def outlook(state: PumpState, at_us: int) -> tuple[list[Condition], int | None]:
     rises, falls = min(rate_ug_h, last_ug_h) > low_limit, max(rate_ug_h, last_ug_h) < over_limit
     low = low_us is not None and (
         is_on(state.book, Cause.WITHDRAWAL_RISK)
-        or (fast < low_limit and at_us >= low_us + ON_DELAY_US and not rises)
+        or (fast < low_limit and at_us >= low_us + ON_DELAY_US and not rises and _stopped(state, at_us))
     )
     over = over_us is not None and (
         is_on(state.book, Cause.OVERDOSE_RISK)
@@ -69,6 +69,18 @@ def outlook(state: PumpState, at_us: int) -> tuple[list[Condition], int | None]:
         _next_us(state, at_us, rate_ug_h, over_us, over_limit, on=over, low=False),
     ]
     return conditions, min((t for t in due if t is not None), default=None)
+
+
+def _stopped(state: PumpState, at_us: int) -> bool:
+    """Whether nothing speaks against a stop: a rotor in its scan starts again, a block that settles lets the drug pass."""
+    stall = state.book.alerts.get(Cause.MOTOR_STALL)
+    quiet_us = None if stall is None or not stall.on else stall.said.quiet_until_us
+    if quiet_us is not None and at_us < quiet_us:
+        return False
+    blocked = [cause for cause in risk.STOPPING if risk.stops(state, cause)]
+    if blocked != [Cause.OCCLUSION] or state.x[s.SUSPENDED]:
+        return True
+    return risk.keeps_filling(state) or dose.daily_ul(state.program.head, state.program.schedule)[0] == 0.0
 
 
 def _next_us(

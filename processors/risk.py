@@ -43,7 +43,8 @@ STOPPING: Final = (
     Cause.RESERVOIR_EMPTY,
     Cause.BATTERY_EOS,
 )
-_FLOW_PATH: Final = (Cause.OCCLUSION, Cause.LEAK)
+_ENTRIES: Final = 4  # of an excursion's profile that say how it goes on
+_FLOW_PATH: Final = (Cause.OCCLUSION, Cause.LEAK, Cause.STARVATION)
 
 
 def usual_harm(state: PumpState, onset_us: int) -> Harm:
@@ -147,7 +148,7 @@ def now_us(state: PumpState) -> int:
 def going_ug_h(state: PumpState) -> float:
     """Mean drug an hour that leaves the tip if the last state goes on."""
     x, program = state.x, state.program
-    if not math.isnan(x[s.FLU_BLOCKED_US]) or x[s.SUSPENDED] or state.explanted:
+    if is_shut(state) or x[s.SUSPENDED] or state.explanted:
         return 0.0
     at_tip = float(x[s.PLUGS + 1]) if x[s.PLUGS] > 0.0 else float(x[s.CONCENTRATION_UG_ML])
     daily_ul = float(dose.daily_ul(program.head, program.schedule)[0])
@@ -157,15 +158,13 @@ def going_ug_h(state: PumpState) -> float:
 def stops(state: PumpState, cause: Cause) -> bool:
     """Whether an alert says that hardly any drug leaves the tip.
 
-    One of the flow path without a time to harm keeps the delivery; so does a starvation that says of no small share that it is
-    one, or that air in the line explains.
+    One of the flow path without a time to harm keeps the delivery; so does a starvation that air in the line explains.
     """
     alert = state.book.alerts.get(cause)
     if alert is None or not alert.on or alert.said.level < 2:
         return False
-    if cause is Cause.STARVATION:
-        share = alert.said.evidence.get("delivered_share", 1.0)
-        return bool(share < fluid_habit.LOW_SHARE) and not is_on(state.book, Cause.AIR_IN_LINE)
+    if cause is Cause.STARVATION and is_on(state.book, Cause.AIR_IN_LINE):
+        return False
     return cause not in _FLOW_PATH or alert.said.harm_lo_us is not None
 
 
@@ -173,18 +172,47 @@ def follow(state: PumpState, cause: Cause, at_us: int) -> bool:
     """Shut or open the way to the patient in the vector, after an alert of `cause` changed; whether that is news."""
     if cause not in STOPPING:
         return False
-    shut = not math.isnan(state.x[s.FLU_BLOCKED_US])
-    if stops(state, cause):
-        onset_us = state.book.alerts[cause].said.evidence.get("onset_us", at_us)
-        fluid.block(state.x, float(min(onset_us, at_us)), counts(state, cause))
-        return not shut
-    if shut and not any(stops(state, other) for other in STOPPING):
-        fluid.unblock(state.x)
+    x, before = state.x, is_shut(state)
+    stopping = [other for other in STOPPING if stops(state, other)]
+    if not stopping:
+        fluid.unblock(x)
+    elif all(counts(state, other) for other in stopping):
+        fluid.stand(x)
+    elif cause in stopping and not counts(state, cause):
+        fluid.block(x, float(min(state.book.alerts[cause].said.evidence.get("onset_us", at_us), at_us)))
+    return is_shut(state) is not before
+
+
+def is_shut(state: PumpState) -> bool:
+    """Whether an alert says that nothing leaves the tip, whatever program and ledgers say."""
+    return not math.isnan(state.x[s.FLU_BLOCKED_US])
+
+
+def keeps_filling(state: PumpState) -> bool:
+    """Whether a blocked line still takes what is pumped: its pressure goes on rising.
+
+    A full block rises evenly (C dP/dt = Q); a partial one settles where the drug passes again (C dP/dt = Q - P / R). So the
+    second half of the excursion must have two fifths of its rise at least: half where it is even, and two fifths where nearly
+    half of the drug passes again. Where the compliance is registered, C dP/dt must be half of Q at least [P].
+    """
+    x = state.x
+    entries = int(x[s.OCC_OUT_N])
+    said = state.book.alerts.get(Cause.OCCLUSION)
+    if said is not None and x[s.OCC_OUT_US] > said.since_us:
+        return False  # it was back in its envelope since
+    if entries < _ENTRIES:
         return True
-    return False
+    path = x[s.OCC_OUT : s.OCC_OUT + entries + 1]
+    half = entries // 2
+    late_kpa = float(path[entries] - path[half])
+    if not late_kpa >= 0.4 * float(path[entries] - path[0]):
+        return False
+    hours = (entries - half) * float(x[s.OCC_OUT_STRIDE] * x[s.OCC_PERIOD_US]) / HOUR_US
+    pumped_ul = float(dose.daily_ul(state.program.head, state.program.schedule)[0]) / 24.0 * hours
+    stored_ul = float(x[s.COMPLIANCE_UL_PER_KPA]) * late_kpa
+    return not stored_ul < 0.5 * pumped_ul
 
 
 def counts(state: PumpState, cause: Cause) -> bool:
-    """Whether the sensors themselves saw that nothing came: a motor that stands by a counter or a flow."""
-    by_sensor = cause in (Cause.MOTOR_STALL, Cause.STALL_OVERDUE) and state.x[s.STALL_LEVEL] > 0.0
-    return by_sensor and state.x[s.RES_SOURCE] > 0.0
+    """Whether the sensors themselves see what a standing motor still delivers: a counter, or a flow."""
+    return cause in (Cause.MOTOR_STALL, Cause.STALL_OVERDUE) and bool(state.x[s.RES_SOURCE] > 0.0)

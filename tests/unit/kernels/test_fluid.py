@@ -258,7 +258,7 @@ def test_a_shut_catheter_lets_the_level_fall_since_its_onset() -> None:
     for number in range(1, 7):
         give(x, 96 + number, 2.0)
         give(stopped, 96 + number, 0.0)
-    fluid.block(x, T0_US + 96 * HOUR_US, False)
+    fluid.block(x, T0_US + 96 * HOUR_US)
     np.testing.assert_allclose(levels(x), levels(stopped), rtol=1e-3)
     assert hours(x, st.FLU_LOW_US) == pytest.approx(hours(stopped, st.FLU_LOW_US), abs=1e-3)
     for number in range(7, 10):
@@ -271,13 +271,22 @@ def test_a_shut_catheter_lets_the_level_fall_since_its_onset() -> None:
     np.testing.assert_allclose(levels(x), levels(stopped), rtol=1e-3)
 
 
-def test_a_stop_that_the_counter_saw_is_not_counted_twice() -> None:
-    """Where the sensors saw that nothing came, shutting the way changes no level."""
+def test_a_standing_motor_gives_what_its_sensors_count_and_no_more() -> None:
+    """The program's word is not taken while the motor stands; what the ledgers later take off what is counted is no less given."""
     x = settled()
-    give(x, 99, 0.0)
-    before = levels(x)
-    fluid.block(x, T0_US + 96 * HOUR_US, True)
-    np.testing.assert_array_equal(levels(x), before)
+    fluid.stand(x)
+    fluid.gather(x, 5.0, False, 0.0)
+    assert x[st.FLU_OPEN_UG] == 0.0
+    fluid.gather(x, 1.0, True, 0.0)
+    assert x[st.FLU_OPEN_UG] == 1.0
+    x[st.RES_PENDING_UL], x[st.RES_DEBT_UL], x[st.CONCENTRATION_UG_ML] = 6.0, 2.0, 500.0
+    fluid.unblock(x)  # 4 ug of the 5 are still to be taken off
+    fluid.gather(x, 0.0, True, 3.0)
+    assert x[st.FLU_OPEN_UG] == 4.0
+    fluid.gather(x, 2.0, True, 3.0)
+    assert x[st.FLU_OPEN_UG] == 7.0
+    fluid.gather(x, 2.0, True, 3.0)
+    assert x[st.FLU_OPEN_UG] == 9.0
 
 
 def _flex(at_us: float) -> tuple[Floats, Floats]:
