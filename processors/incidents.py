@@ -57,6 +57,7 @@ def after_event(state: PumpState, before: Glance, settled: Settled) -> tuple[Pum
             take((bridges.after_suspension(state, at_us), []))
         case VolumeReported():
             told.extend(refills.after_statement(state, before.reservoir, event, at_us))
+            take((refills.anchored(state), []))
             take(disagreements.after_statement(state, event, at_us, settled.offset_us))
         case DeviceAlarm():
             take(disagreements.after_alarm(state, event, at_us))

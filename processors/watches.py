@@ -46,12 +46,15 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
 class Refill(msgspec.Struct, frozen=True, kw_only=True):
     """What the level sensor showed around the last fill (processors.refills), uL.
 
+    `anchored_ul`: what the device's arithmetic began with, at the fill or at a statement since.
+
     `offset_ul`, `offset_sd_ul`: its usual error before the fill, None while not learned. `last_level_ul`: its last reading
     before the fill. `full_error_ul`: its error right after the fill before, None while unknown.
     """
 
     filled_us: int
     delivered_ul: float
+    anchored_ul: float
     offset_ul: float | None = None
     offset_sd_ul: float = 0.0
     last_level_ul: float | None = None

@@ -101,6 +101,29 @@ def levelled(missing_ml: float, *, offset_ml: float = 0.0, stuck: bool = False, 
     return told
 
 
+@pytest.mark.parametrize(("removed_ml", "expected"), [(8.0, 0), (11.0, 1)])
+def test_a_level_sensor_that_misled_the_estimate_is_no_mismatch(removed_ml: float, expected: int) -> None:
+    """It falls by a quarter too fast; what is drawn out is what the program leaves, to the tolerance, or is not."""
+    told = Story().registered().filled().runs(0, 20.0)
+    hours = np.arange(0, AT_H, 1 / 4) + 0.05
+    level = 20.0 - 0.025 * hours + 0.03 * np.random.default_rng(4).normal(size=hours.size)
+    told.records.append(
+        told.event(
+            "telemetry",
+            START_US,
+            START_US + round(AT_H * HOUR_US),
+            "device",
+            t_s=(3600 * hours).tolist(),
+            delivered_ul=(20.0 * hours).tolist(),
+            reservoir_ml=np.round(level, 2).tolist(),
+        )
+    )
+    told.tell(
+        "reservoir_filled", AT_H, removed_ml=removed_ml, filled_ml=20, concentration_ug_ml=500.0, drug="b"
+    )
+    assert mismatches(told) == [(AT_H, "active", "medium")] * expected
+
+
 @pytest.mark.parametrize("missing_ml", [1.5, 3.0, -1.5])
 def test_the_level_after_a_fill_shows_a_pocket_fill_within_two_hours(missing_ml: float) -> None:
     """Below what was filled, or above it; not earlier than an hour, for the fill's own time may be off."""
