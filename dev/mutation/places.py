@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import itertools
-import random
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,19 +34,16 @@ NAMES = {"min": "max", "max": "min"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: characters `begin`..`end` of a file become `after`."""
+    """One change: characters `begin`..`end` of a file become `after`, in `function` (empty: a constant of the module)."""
 
     file: str
+    function: str
     line: int
     begin: int
     end: int
     before: str
     after: str
-
-    @property
-    def key(self) -> str:
-        """Names it in the file of results."""
-        return f"{self.file}:{self.begin}:{self.before}->{self.after}"
+    key: str = ""  # by function and text, not by place: it stays the same while other lines change
 
 
 class Finder(ast.NodeVisitor):
@@ -56,6 +54,7 @@ class Finder(ast.NodeVisitor):
         self.starts = [0]
         for text in source.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(text))
+        self.function = ""
         self.found: list[Mutant] = []
 
     def at(self, line: int, column: int) -> int:
@@ -66,13 +65,16 @@ class Finder(ast.NodeVisitor):
 
     def add(self, line: int, begin: int, end: int, after: str) -> None:
         """Take note of one mutant."""
-        self.found.append(Mutant(self.file, line, begin, end, self.source[begin:end], after))
+        before = self.source[begin:end]
+        self.found.append(Mutant(self.file, self.function, line, begin, end, before, after))
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Go into the body only: decorators and annotations are no behaviour."""
         if node.name not in SKIPPED_FUNCTIONS:
+            self.function = node.name
             for statement in node.body:
                 self.visit(statement)
+            self.function = ""
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """A constant's value counts, its annotation does not."""
@@ -144,21 +146,37 @@ class Finder(ast.NodeVisitor):
             self.add(left.end_lineno, place, place + len(sign), other)
 
 
-def mutants(only: str | None) -> list[Mutant]:
+def mutants() -> list[Mutant]:
     """Every mutant that there is, in the order of files and places."""
     found: list[Mutant] = []
     for path in sorted((ROOT / "kernels").glob("*.py")):
-        if path.name not in SKIPPED and only in (None, path.name):
+        if path.name not in SKIPPED:
             source = path.read_text(encoding="utf-8")
             finder = Finder(f"kernels/{path.name}", source)
             finder.visit(ast.parse(source))
-            found += finder.found
+            found += named(finder.found, source)
     return found
 
 
+def named(found: list[Mutant], source: str) -> list[Mutant]:
+    """The mutants of a file with their keys: the line without its indent, the column in it, and which of those that are alike."""
+    lines, alike, keyed = source.splitlines(keepends=True), Counter[str](), []
+    starts = [0, *itertools.accumulate(map(len, lines))]
+    for one in found:
+        text = lines[one.line - 1]
+        column = one.begin - starts[one.line - 1] - (len(text) - len(text.lstrip()))
+        key = f"{one.file}:{one.function}:{text.strip()}:{column}:{one.before}->{one.after}"
+        alike[key] += 1
+        keyed.append(replace(one, key=f"{key}:{alike[key]}"))
+    return keyed
+
+
 def draw(every: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Draw mutants that are still Python, in the order of files and places."""
-    shuffled = random.Random(seed).sample(every, len(every))
+    """Draw mutants that are still Python, in the order of files and places.
+
+    Drawn by a hash of seed and key, so that a change elsewhere leaves the others drawn.
+    """
+    shuffled = sorted(every, key=lambda one: hashlib.sha256(f"{seed}:{one.key}".encode()).digest())
     drawn = list(itertools.islice(filter(compiles, shuffled), count))
     return sorted(drawn, key=lambda one: (one.file, one.begin, one.after))
 

@@ -1,8 +1,11 @@
-"""Which tests a kernel has: by what they import, themselves and through our test modules."""
+"""Which tests a kernel has, which files a verdict rests on: by what they import, themselves and through our test modules."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from mutation.places import ROOT
@@ -22,7 +25,7 @@ def relevant(file: str) -> list[str]:
         for path in sorted((ROOT / folder).glob("test_*.py")):
             test = path.relative_to(ROOT).as_posix()
             own = test_kernels(path)
-            if path.stem == f"test_{name}":
+            if path.stem.startswith(f"test_{name}"):
                 named.append(test)
             elif name in own:
                 others.append(test)
@@ -31,15 +34,37 @@ def relevant(file: str) -> list[str]:
     return [*named, *others, *further]
 
 
+def kernel_files(file: str) -> set[str]:
+    """A kernel and the kernels that it imports, directly or not."""
+    found, waiting = set(), [Path(file).stem]
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / "kernels" / f"{name}.py"
+        if name not in found and path.is_file():
+            found.add(name)
+            waiting += kernels_in(path)
+    return {f"kernels/{name}.py" for name in found}
+
+
+def test_files(test: str) -> set[str]:
+    """A test file and our test modules that it imports, directly or not."""
+    return {path.relative_to(ROOT).as_posix() for path in test_modules(ROOT / test)}
+
+
 def test_kernels(path: Path) -> set[str]:
     """Kernels that a test imports, by itself or through our test modules that it imports."""
-    used, seen, waiting = set(), set(), [path]
+    return set().union(*(kernels_in(module) for module in test_modules(path)))
+
+
+@cache
+def test_modules(path: Path) -> frozenset[Path]:
+    """A test file and our test modules that it imports, directly or not."""
+    seen, waiting = set(), [path]
     while waiting:
         module = waiting.pop()
         if module in seen:
             continue
         seen.add(module)
-        used |= kernels_in(module)
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tests":
                 whole = ROOT / f"{(node.module or '').replace('.', '/')}"
@@ -48,10 +73,11 @@ def test_kernels(path: Path) -> set[str]:
                     for one in (whole.with_suffix(".py"), *(whole / f"{a.name}.py" for a in node.names))
                     if one.is_file()
                 ]
-    return used
+    return frozenset(seen)
 
 
-def kernels_in(path: Path) -> set[str]:
+@cache
+def kernels_in(path: Path) -> frozenset[str]:
     """Kernels that a module imports by name."""
     used = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -59,4 +85,13 @@ def kernels_in(path: Path) -> set[str]:
             used |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kernels."):
             used.add(str(node.module).split(".")[1])
-    return used
+    return frozenset(used)
+
+
+def digest(files: Iterable[str]) -> str:
+    """Of names and contents; a file that is gone counts as another content."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        path = ROOT / file
+        total.update(file.encode() + b"\0" + (path.read_bytes() if path.is_file() else b"gone") + b"\0")
+    return total.hexdigest()[:16]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from mutation.places import ROOT, Mutant, mutated
-from mutation.tests_of import relevant
+from mutation.session import run
+from mutation.tests_of import digest, kernel_files, relevant, test_files
 
 COPIED = (
     "contract",
@@ -27,22 +24,63 @@ COPIED = (
     "bench",
     "pyproject.toml",
 )
-SLOWEST_S = 120.0  # a test file that takes longer uncompiled is left out
+SLOWEST_S = 20.0  # a test that takes longer uncompiled is left out
+WHOLE_S = 60.0  # a mutant is asked no more tests than usually take so long together
+FAR = 4.0  # a test named after another kernel comes as if it took this many times as long
 PATIENCE = 4.0  # times its usual time, plus START_S, until a mutant is taken for an endless loop
-START_S = 15.0
+START_S = 10.0
+MEASURE_S = 1200.0
 
 
 class Times:
-    """How long test files take unmutated, kept between runs."""
+    """How long tests take unmutated and which functions they reach, kept between runs by the content of the test files."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.lock = file, threading.Lock()
-        self.usual_s: dict[str, float | None] = json.loads(file.read_text()) if file.is_file() else {}
+        self.kept: dict[str, dict[str, tuple[float | None, list[str]]]] = (
+            json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        )
 
-    def keep(self, test: str, took_s: float | None) -> None:
-        """Write one down."""
-        self.usual_s[test] = took_s
-        self.file.write_text(json.dumps(self.usual_s, indent=1), encoding="utf-8")
+    def of(self, test: str, folder: Path) -> dict[str, tuple[float | None, list[str]]]:
+        """Of each test of a file: seconds (None: fails as it is, or too slow) and functions; measured in `folder` if not known."""
+        with self.lock:
+            key = f"{test}:{digest(test_files(test))}"
+            if key not in self.kept:
+                told = run(folder, [test], None, SLOWEST_S, MEASURE_S)
+                seconds = told.seconds if told else {}
+                self.kept = {old: kept for old, kept in self.kept.items() if not old.startswith(f"{test}:")}
+                self.kept[key] = {
+                    name: (
+                        None if took is None else round(took, 2),
+                        told.reached.get(name, []) if told else [],
+                    )
+                    for name, took in seconds.items()
+                }
+                self.file.write_text(json.dumps(self.kept, indent=1), encoding="utf-8")
+                used = [took for took in seconds.values() if took is not None]
+                print(f"{test}: {len(used)} of {len(seconds)} tests, {sum(used):.0f} s", flush=True)
+            return self.kept[key]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`killed`, `slow` or `survived`, by which test, and the files that it rests on."""
+
+    how: str
+    test: str
+    files: list[str]
+    digest: str
+
+    def holds(self, file: str) -> bool:
+        """Whether it would be the same again: nothing that it rests on changed, no test was added that might kill a survivor."""
+        if self.how == "survived" and self.files != rests_on(file, relevant(file)):
+            return False
+        return self.digest == digest(self.files)
+
+
+def rests_on(file: str, tests: list[str]) -> list[str]:
+    """The mutated file, the kernels that it imports, the tests and their modules."""
+    return sorted(kernel_files(file).union(*map(test_files, tests)))
 
 
 class Bench:
@@ -58,67 +96,44 @@ class Bench:
             else:
                 shutil.copy(source, folder / name)
 
-    def run(self, tests: list[str], timeout_s: float) -> tuple[str, float]:
-        """Run test files; (`passed`, `failed`, `slow`, seconds)."""
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            "not integration",
-            *tests,
-        ]
-        # Uncompiled: a compiled caller that is cached would go on with the code from before the mutation.
-        quiet = os.environ | {
-            "NUMBA_DISABLE_JIT": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": "1",
+    def asked(self, one: Mutant, tests: list[str]) -> dict[str, float]:
+        """Usual seconds of the tests that reach the mutant's function, likely and quick ones first, WHOLE_S in all."""
+        place = f"{one.file}:{one.function}"
+        known = {
+            name: (took, calls, test)
+            for test in tests
+            for name, (took, calls) in self.times.of(test, self.folder).items()
         }
-        began_s = time.monotonic()
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return "slow", time.monotonic() - began_s
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        return ("passed" if code in (0, 5) else "failed"), time.monotonic() - began_s
+        usable = {
+            name: (took, calls, test) for name, (took, calls, test) in known.items() if took is not None
+        }
+        reaching = {name: told for name, told in usable.items() if place in told[1]} or usable
+        own = f"test_{Path(one.file).stem}"
+        rank = {
+            name: took * (1.0 if Path(test).stem.startswith(own) else FAR)
+            for name, (took, _, test) in reaching.items()
+        }
+        chosen, whole_s = {}, 0.0
+        for name in sorted(rank, key=rank.__getitem__):
+            if whole_s + reaching[name][0] <= WHOLE_S:
+                chosen[name] = reaching[name][0]
+                whole_s += reaching[name][0]
+        return chosen
 
-    def usual(self, test: str) -> float | None:
-        """How long a test file takes unmutated; None if it is too slow uncompiled, or fails as it is."""
-        with self.times.lock:
-            if test not in self.times.usual_s:
-                how, took_s = self.run([test], SLOWEST_S)
-                self.times.keep(test, took_s if how == "passed" else None)
-                told = {"passed": f"{took_s:.0f} s", "slow": "too slow uncompiled, left out"}
-                print(f"{test}: {told.get(how, 'FAILS without a mutation, left out')}", flush=True)
-            return self.times.usual_s[test]
-
-    def judge(self, one: Mutant) -> tuple[str, str]:
-        """(`killed`, `slow` or `survived`, the test that killed it)."""
+    def judge(self, one: Mutant) -> Verdict:
+        """Put the mutant in place and ask its tests."""
+        tests = relevant(one.file)
+        usual_s = self.asked(one, tests)
+        limits = {test: PATIENCE * took_s + START_S for test, took_s in usual_s.items()}
+        files = [test for test in tests if any(name.startswith(f"{test}::") for name in limits)]
         path = self.folder / one.file
         whole = path.read_text(encoding="utf-8")
-        tests = relevant(one.file)
-        usual_s = {test: self.usual(test) for test in tests}
         path.write_text(mutated(one), encoding="utf-8")
         try:
-            for test in tests:
-                took_s = usual_s[test]
-                if took_s is None:
-                    continue
-                how, _ = self.run([test], PATIENCE * took_s + START_S)
-                if how != "passed":
-                    return ("killed" if how == "failed" else "slow"), test
+            told = run(self.folder, files, limits, SLOWEST_S, PATIENCE * sum(usual_s.values()) + 6 * START_S)
         finally:
             path.write_text(whole, encoding="utf-8")
-        return "survived", ""
+        how = "slow" if told is None else "survived" if told.code in (0, 5) else "killed"
+        killer = told.failed if told else ""
+        rest = rests_on(one.file, [killer.split("::")[0]] if killer else tests)
+        return Verdict(how, killer, rest, digest(rest))

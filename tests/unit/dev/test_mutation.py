@@ -70,12 +70,28 @@ def test_drawn_mutants_are_python_and_the_same_again():
     """A seed stands for its mutants; one that does not compile would be killed by nobody's merit."""
     from mutation.places import draw, mutants, mutated
 
-    every = mutants("drive.py")
+    every = mutants()
     drawn = draw(every, 20, 5)
     assert drawn == draw(every, 20, 5) != draw(every, 20, 6)
     assert len({one.key for one in drawn}) == 20
     for one in drawn:
         compile(mutated(one), one.file, "exec")
+
+
+def test_a_change_elsewhere_leaves_a_mutant_its_name():
+    """Verdicts are kept by name: a line added above, or a constant changed, must not throw away what is known of the rest."""
+    from mutation.places import Finder, named
+
+    def keys(source: str) -> set[str]:
+        finder = Finder("kernels/made_up.py", source)
+        finder.visit(ast.parse(source))
+        made = named(finder.found, source)
+        assert len({one.key for one in made}) == len(made)
+        return {one.key for one in made}
+
+    before = keys("A = 3\ndef f(a, b):\n    a += b\n    a += b\n    return a < b\n")
+    after = keys("A = 5\nC = 0\ndef f(a, b):\n    a += b\n    a += b\n\n    return a < b\n")
+    assert {key for key in before if ":f:" in key} == {key for key in after if ":f:" in key} != set()
 
 
 def test_a_kernel_is_asked_of_its_own_tests_first():
@@ -85,3 +101,37 @@ def test_a_kernel_is_asked_of_its_own_tests_first():
     asked = relevant("kernels/ledger.py")
     assert asked[0] == "tests/unit/kernels/test_ledger.py"
     assert "tests/property/test_dose.py" in asked
+
+
+def test_a_verdict_holds_while_what_it_rests_on_is_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A kill rests on the file, its imports and the test that killed; a survivor on all its tests, those added later too."""
+    from mutation import tests_of, trial
+
+    for name, text in {
+        "kernels/used.py": "A = 1",
+        "kernels/pump.py": "from kernels import used",
+        "kernels/other.py": "B = 1",
+        "tests/unit/kernels/test_pump.py": "from kernels import pump",
+        "tests/unit/kernels/test_rest.py": "from kernels import pump, other",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(tests_of, "ROOT", tmp_path)
+
+    def verdict(how: str, tests: list[str]) -> trial.Verdict:
+        rest = trial.rests_on("kernels/pump.py", tests)
+        return trial.Verdict(how, "", rest, tests_of.digest(rest))
+
+    killed = verdict("killed", ["tests/unit/kernels/test_pump.py"])
+    survived = verdict("survived", tests_of.relevant("kernels/pump.py"))
+
+    def holding() -> tuple[bool, bool]:
+        return killed.holds("kernels/pump.py"), survived.holds("kernels/pump.py")
+
+    assert holding() == (True, True)
+    (tmp_path / "kernels/other.py").write_text("B = 2")
+    assert holding() == (True, True)
+    (tmp_path / "tests/unit/kernels/test_new.py").write_text("from kernels import pump")
+    assert holding() == (True, False)
+    (tmp_path / "kernels/used.py").write_text("A = 2")
+    assert holding() == (False, False)
