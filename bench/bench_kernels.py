@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bench.interleave import medians
 from bench.report import Line
-from kernels import dose, ledger, occlusion, reservoir, step
+from kernels import dose, ledger, occlusion, reservoir, step, volumes
 from kernels import state as st
 from kernels.borrow import borrow
 
@@ -66,7 +66,9 @@ def rows(
         if nothing:
             sensed_ul = np.nan
         by_counter = x[st.SENSED_KNOWN] == ledger.BY_COUNTER
-        step.account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing))
+        volumes.account(
+            x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing)
+        )
         expected_ul = x[st.EXPECTED_UL] + split_ul[0] + split_ul[2]
         since_us = t_us - x[st.LAST_ROW_US]
         x[st.EXPECTED_UL] = 0.0

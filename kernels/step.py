@@ -28,16 +28,14 @@ from kernels import (
     restart,
     slow,
     starvation,
+    volumes,
     wear,
 )
 from kernels.state import (
     AIR_LEVEL,
-    BOLUS_UL,
     CH_LOST,
-    CONCENTRATION_UG_ML,
     COUNT_UL,
     DEAD_VOLUME_UL,
-    DELIVERED_UL,
     DOSE_SOURCES,
     ENCODER_WRAP_UL,
     EXPECTED_UL,
@@ -48,31 +46,20 @@ from kernels.state import (
     HLT_LEVEL,
     LAST_ROW_US,
     MAX_RATE_UL_H,
-    MOVING_PROGRAMMED_UL,
-    MOVING_SENSED_UL,
     OCCLUSION_LEVEL,
     PERIOD_US,
     PRIMED_UL,
-    PRIMING_UL,
-    PROGRAMMED_UG,
     PROGRAMMED_UL,
-    RES_DEBT_UL,
-    RES_E_PROGRAMMED_UL,
-    RES_E_SENSED_UL,
     ROWS,
     RST_LEVEL,
     RST_SINCE_US,
     SENSED_KNOWN,
-    SENSED_UG,
-    SENSED_UL,
     SENSING_ROWS,
     SIZE,
     SOURCE_SIZE,
-    SOURCES,
     STALL_LEVEL,
     SUSPENDED,
     T_US,
-    TIP_UG,
     WEAR_LEVEL,
 )
 
@@ -118,93 +105,6 @@ def fresh() -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def account(
-    x: NDArray[np.float64],
-    programmed_ul: float,
-    bolus_ul: float,
-    priming_ul: float,
-    sensed_ul: float,
-    counted: bool,
-) -> None:
-    """Enter the volumes of one interval into every ledger.
-
-    programmed_ul: with its bolus part bolus_ul, without priming_ul. sensed_ul: what the sensors add at this item, priming
-    included, NaN if they say nothing; counted: by the encoder's counter. Tip dose = what the best estimate of the
-    delivered volume pushes out of the dead volume, priming's share aside. What was primed since the sensors last counted
-    comes off what they count next.
-    """
-    concentration_ug_ul = x[CONCENTRATION_UG_ML] / 1000.0
-    total_ul = programmed_ul + priming_ul
-    debt_ul = x[RES_DEBT_UL]
-    delivered_ul = reservoir.advance(x, total_ul, sensed_ul, counted)
-    ledger.add(x, PROGRAMMED_UL, programmed_ul)
-    ledger.add(x, BOLUS_UL, bolus_ul)
-    ledger.add(x, PRIMING_UL, priming_ul)
-    ledger.add(x, DELIVERED_UL, delivered_ul)
-    x[PRIMED_UL] += priming_ul
-    patient_ul = 0.0
-    if not np.isnan(sensed_ul):
-        patient_ul = sensed_ul
-        if x[PRIMED_UL] > 0.0 and sensed_ul > 0.0:
-            primed_ul = min(x[PRIMED_UL], sensed_ul)
-            x[PRIMED_UL] -= primed_ul
-            patient_ul = sensed_ul - primed_ul
-        ledger.add(x, SENSED_UL, patient_ul)
-    elif counted:
-        x[PRIMED_UL] = 0.0  # a counter's first reading holds whatever was primed before it
-    if np.isnan(concentration_ug_ul):
-        return
-    ledger.add(x, PROGRAMMED_UG, programmed_ul * concentration_ug_ul)
-    ledger.add(x, SENSED_UG, patient_ul * concentration_ug_ul)
-    tip_ug = ledger.displace_ug(x, x[DEAD_VOLUME_UL], delivered_ul, x[CONCENTRATION_UG_ML])
-    if priming_ul > 0.0:
-        tip_ug *= programmed_ul / total_ul
-    ledger.add(x, TIP_UG, tip_ug)
-    repaid_ug = max(debt_ul - x[RES_DEBT_UL], 0.0) * concentration_ug_ul
-    fluid.gather(x, tip_ug, not np.isnan(sensed_ul), repaid_ug)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def advance(
-    x: NDArray[np.float64],
-    program: NDArray[np.float64],
-    schedule: NDArray[np.float64],
-    boluses: NDArray[np.float64],
-    t_us: float,
-) -> None:
-    """Move the ledgers to `t_us` by the program alone: at a clinical event, or on a copy at a deadline."""
-    if t_us > x[T_US]:
-        split_ul = np.zeros(3)
-        dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
-        before_ug, from_us = x[FLU_OPEN_UG], x[T_US]
-        account(x, split_ul[0], split_ul[1], split_ul[2], np.nan, False)
-        x[EXPECTED_UL] += split_ul[0] + split_ul[2]
-        fluid.passed(x, program, schedule, boluses, from_us, t_us, before_ug)
-    x[T_US] = t_us
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def inject(x: NDArray[np.float64], volume_ul: float, priming: bool) -> None:
-    """A bolus that is delivered at once, at the time of the last item."""
-    before_ug = x[FLU_OPEN_UG]
-    if priming:
-        account(x, 0.0, 0.0, volume_ul, np.nan, False)
-    else:
-        account(x, volume_ul, volume_ul, 0.0, np.nan, False)
-    fluid.given_at_once(x, x[T_US], before_ug)
-    x[EXPECTED_UL] += volume_ul
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _has_counter(x: NDArray[np.float64]) -> bool:
-    """Whether a counter of any source was ever read."""
-    known = False
-    for source in range(SOURCES):
-        known = known or not np.isnan(x[DOSE_SOURCES + source * SOURCE_SIZE + COUNT_UL])
-    return known
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def rows(
     x: NDArray[np.float64],
     program: NDArray[np.float64],
@@ -245,10 +145,12 @@ def rows(
         if nothing:
             sensed_ul = np.nan
         # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
-        account(x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing))
+        volumes.account(
+            x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing)
+        )
         if by_counter and sensed_ul > 0.0:
-            _moving(x)
-        if x[PRIMED_UL] > 0.0 and not _has_counter(x):
+            volumes.moving(x)
+        if x[PRIMED_UL] > 0.0 and not volumes.has_counter(x):
             x[PRIMED_UL] = 0.0  # flow shows only what runs past it between two readings
         expected_ul = x[EXPECTED_UL] + total_ul
         x[EXPECTED_UL] = 0.0
@@ -328,24 +230,6 @@ def rows(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def recovered(x: NDArray[np.float64]) -> None:
-    """Put sensed / programmed back to what it was at the last movement: the motor stood since then."""
-    if not np.isnan(x[MOVING_PROGRAMMED_UL]):
-        x[RES_E_SENSED_UL] = x[MOVING_SENSED_UL]
-        x[RES_E_PROGRAMMED_UL] = x[MOVING_PROGRAMMED_UL]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _moving(x: NDArray[np.float64]) -> None:
-    """Keep a stall out of sensed / programmed: a standing motor has its own alert, and says nothing of the drive's ratio."""
-    if x[STALL_LEVEL] > 0.0:
-        recovered(x)
-    else:
-        x[MOVING_SENSED_UL] = x[RES_E_SENSED_UL]
-        x[MOVING_PROGRAMMED_UL] = x[RES_E_PROGRAMMED_UL]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _signal(signals: NDArray[np.float64], count: int, row: int, code: int, level: float) -> int:
     signals[count, 0] = row
     signals[count, 1] = code
@@ -358,8 +242,8 @@ def warm() -> None:
     x = fresh()
     program, schedule, boluses = np.zeros(8), np.zeros((1, 2)), np.empty((0, 5))
     signals = np.empty((SIGNALS, SIGNAL_SIZE))
-    advance(x, program, schedule, boluses, 0.0)
-    inject(x, 0.0, False)
+    volumes.advance(x, program, schedule, boluses, 0.0)
+    volumes.inject(x, 0.0, False)
     stamps = np.arange(2, dtype=np.int64)
     rows(
         x,
@@ -388,7 +272,7 @@ def warm() -> None:
     dose.time_of_volume_us(program, schedule, boluses, x[SUSPENDED], 0, 1.0, 1)
     dose.daily_ul(program, schedule)
     dose.jump_ul(program, boluses, x[SUSPENDED], 0.0)
-    recovered(x)
+    volumes.recovered(x)
     drive.runs_again(x)
     ledger.total(x, PROGRAMMED_UL)
     ledger.held_ul(x)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from contract.facts import Fact, fact_sort_key
+from processors import deadlines, pump_state, timeline, uploads
 from processors import fold as physics
-from processors import pump_state, timeline, uploads
 from processors.pump_state import DAY_US
 from processors.timeline import Sighting
 
@@ -58,7 +58,7 @@ def _whole_pump(
 ) -> list[Fact]:
     items = until(timeline.arrange(settled, skews), horizon_us)
     folded = physics.fold(pump_state.begin(pump), items, window_us)
-    ahead, ready, _ = physics.look_ahead(
+    ahead, ready, _ = deadlines.look_ahead(
         folded.state, horizon_us, window_us, closed_before_us=horizon_us, open_window=True
     )
     heard = [one for one in uploads.uploads_of(settled) if one.place[0] <= horizon_us]

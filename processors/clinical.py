@@ -1,6 +1,6 @@
 """Clinical events: what each of them changes in a pump's state, and the conditions that it shows by itself.
 
-The ledgers have been moved to the event's time before (`kernels.step.advance`). The vector `x` of the state belongs to the
+The ledgers have been moved to the event's time before (`kernels.volumes.advance`). The vector `x` of the state belongs to the
 running fold and is written in place; everything else is replaced.
 """
 
@@ -24,7 +24,7 @@ from contract.events import (
     VolumeReported,
 )
 from contract.facts import Cause
-from kernels import dose, drive, ledger, reservoir, step
+from kernels import dose, drive, ledger, reservoir, volumes
 from kernels import state as s
 from processors import risk
 from processors.alerts import Condition
@@ -252,7 +252,7 @@ def _bolus(state: PumpState, event: Bolus, at_us: int) -> PumpState:
     kind = {"bridge": BRIDGE, "priming": PRIMING}.get(event.kind, PUMP_BOLUS)
     duration_us = whole_us(event.duration_s or 0.0)
     if duration_us <= 0:
-        step.inject(state.x, volume_ul, kind == PRIMING)
+        volumes.inject(state.x, volume_ul, kind == PRIMING)
         return state
     row = np.array([[at_us, at_us + duration_us, volume_ul, kind, float(stated)]], dtype=np.float64)
     running = state.program.boluses[state.program.boluses[:, 1] > at_us]
@@ -275,7 +275,7 @@ def _alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[PumpState,
         stands = event.code == "motor_stall"
         if not stands:
             if state.clinic.device_stall or state.x[s.STALL_LEVEL]:
-                step.recovered(state.x)
+                volumes.recovered(state.x)
             drive.runs_again(
                 state.x
             )  # a row from before it can't say otherwise, and later rows may take a day to come

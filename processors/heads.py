@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from contract.codec import encode_fact
 from contract.errors import StaleStateError
 from contract.facts import Alert, Dose, Fact, Forecast, fact_name
-from processors import fold, pump_state, uploads
-from processors.fold import WINDOW_PATIENCE_US
+from processors import deadlines, pump_state, uploads
+from processors.deadlines import WINDOW_PATIENCE_US
 from processors.pump_state import STATE_VERSION, PumpState
 from processors.timeline import NEVER_US
 from storage.types import FactKind, FactRow
@@ -91,7 +91,7 @@ def look(head: Head, present_us: int) -> Head:
     """The head with what is believed beyond its last item when the pump's present is `present_us`."""
     silent = uploads.silent_since_us(head.track, present_us) is not None
     closed_us = present_us if silent else present_us - WINDOW_PATIENCE_US
-    physics, _, physics_due_us = fold.look_ahead(head.physics, present_us, closed_before_us=closed_us)
+    physics, _, physics_due_us = deadlines.look_ahead(head.physics, present_us, closed_before_us=closed_us)
     heard, heard_due_us = uploads.look_ahead(head.track, present_us)
     return replace(
         head,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from kernels import step
+from kernels import volumes
 from processors import fold as physics
 from processors import pump_state, timeline
 from processors.pump_state import PumpState
@@ -57,5 +57,5 @@ def _moved(state: PumpState, at_us: int) -> Vector:
     ahead = state.copy()
     if not ahead.explanted:
         program = ahead.program
-        step.advance(ahead.x, program.head, program.schedule, program.boluses, float(at_us))
+        volumes.advance(ahead.x, program.head, program.schedule, program.boluses, float(at_us))
     return ahead.x

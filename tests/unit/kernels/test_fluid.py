@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernels import dose, fluid, fluid_habit, pulses, step
+from kernels import dose, fluid, fluid_habit, pulses, step, volumes
 from kernels import state as st
 from tests.naive_fluid import HALF_LIVES_H, NaiveFluid, level_ug_h
 
@@ -306,7 +306,7 @@ def test_a_long_gap_is_spread_as_it_was_programmed() -> None:
             x = step.fresh()
             x[st.T_US], x[st.CONCENTRATION_UG_ML] = T0_US, 500.0
             for number in range(every, gap_h + 1, every):
-                step.advance(x, program, schedule, NONE, T0_US + number * HOUR_US)
+                volumes.advance(x, program, schedule, NONE, T0_US + number * HOUR_US)
             both.append(levels(x))
         np.testing.assert_allclose(both[1], both[0], rtol=2e-3)
 
@@ -318,7 +318,7 @@ def test_a_gap_teaches_no_mean_as_a_trough() -> None:
     x[st.T_US], x[st.CONCENTRATION_UG_ML] = T0_US, 500.0
     times = [*range(1, 120), 120 + 500, *range(621, 800)]
     for t_h in times:
-        step.advance(x, program, schedule, NONE, T0_US + t_h * HOUR_US)
+        volumes.advance(x, program, schedule, NONE, T0_US + t_h * HOUR_US)
         assert fluid_habit.status(x) == fluid_habit.NORMAL
 
 
