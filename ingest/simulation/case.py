@@ -9,18 +9,16 @@ import numpy as np
 
 from contract.times import format_us
 from ingest.simulation.clinic import Course
-from ingest.simulation.clock import DAY_US, MINUTE_US, SECOND_US, stream
+from ingest.simulation.clock import DAY_US, SECOND_US, stream
 from ingest.simulation.designs import Design
 from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects
 from ingest.simulation.entries import Entry, device_alarm
-from ingest.simulation.labels import Label, withdrawal_us
+from ingest.simulation.labels import Label
 from ingest.simulation.plant import Plant, run_plant
 from ingest.simulation.programs import StepFlow, programmed_flow
+from ingest.simulation.running_low import runs_low, with_dry_harm, with_low_onset
 
-_HARM_BY_DRYNESS: Final = ("early_empty", "dry_before_alarm", "missed_refill", "founding")
-_ONSET_BY_LEVEL: Final = ("missed_refill", "founding")
-_SYRINGE_SHARE: Final = 0.02  # largest error of a filling, as the clinic makes it (clinic._fill)
 _STATING_SHARE: Final = 0.2
 
 
@@ -66,7 +64,7 @@ def assemble(
     uplink: Uplink,
     span_us: tuple[int, int],
 ) -> PumpCase:
-    """Run the plant, then write down what it decides: drawn volumes, the device's own alarms, the harm of running dry."""
+    """Run the plant, then write down what it decides: drawn volumes, the device's own alarms, a reservoir that runs low or dry."""
     start_us, end_us = span_us
     all_effects = course.effects + effects
     first_us = min(start_us, min((entry.at_us for entry in course.entries), default=start_us))
@@ -78,8 +76,9 @@ def assemble(
     entries = tuple(sorted((*entries, *alarms, *stated), key=Entry.order))
     entries = tuple(entry for entry in entries if entry.at_us <= end_us)
     labels = tuple(
-        _with_dry_harm(_with_low_onset(label, plant, design), plant, end_us) for label in course.labels
+        with_dry_harm(with_low_onset(label, plant, design), plant, end_us) for label in course.labels
     )
+    labels += runs_low(pump, plant, design, end_us)
     return PumpCase(seed, index, pump, design, entries, all_effects, plant, labels, uplink, start_us, end_us)
 
 
@@ -145,33 +144,3 @@ def _stated_volumes(
         )
         for from_us, to_us, volume in zip(weeks[:-1].tolist(), weeks[1:].tolist(), counted, strict=True)
     ]
-
-
-def _with_low_onset(label: Label, plant: Plant, design: Design) -> Label:
-    """Begin the label of a pump that just runs down when its reservoir reaches the alarm level."""
-    if label.kind not in _ONSET_BY_LEVEL or label.cause is None:
-        return label
-    times = np.arange(label.onset_us, plant.edges_us[-1], MINUTE_US, dtype=np.int64)
-    # Nobody can say to better than a syringe is read when the level is reached; the founding case has no error.
-    margin_ml = _SYRINGE_SHARE * design.reservoir_ml if label.kind == "missed_refill" else 0.0
-    low = np.flatnonzero(plant.reservoir_at(times) <= 1000.0 * (design.low_reservoir_ml + margin_ml))
-    # A run that ends before is that of a pump with nothing to find.
-    return replace(label, onset_us=int(times[low[0]])) if low.size else replace(label, cause=None, also=())
-
-
-def _with_dry_harm(label: Label, plant: Plant, end_us: int) -> Label:
-    """Harm of a pump that runs dry: withdrawal after the reservoir's end, carried past the run at its last flow."""
-    if label.kind not in _HARM_BY_DRYNESS or label.cause is None:
-        return label
-    dry = [at_us for at_us in plant.dry_us if at_us >= label.onset_us]
-    if dry:
-        dry_us = dry[0]
-    else:
-        now = np.array([end_us], np.int64)
-        # The day before the end stands for the flow to come: pulses and steps are then in proportion.
-        per_us = float((plant.pumped_at(now) - plant.pumped_at(now - DAY_US))[0]) / DAY_US
-        if per_us <= 0.0:
-            return label
-        dry_us = end_us + round(float(plant.reservoir_at(now)[0]) / per_us)
-    dry_fields = {**label.parameters, "dry_at": format_us(dry_us)}
-    return replace(label, harm_us=withdrawal_us(dry_us), parameters=dry_fields)

@@ -13,11 +13,11 @@ from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, Span
 from ingest.simulation.entries import Entry, assessment, bolus, device_alarm, note
 from ingest.simulation.labels import Label
+from ingest.simulation.patterns import IMPLANTED, draw_pattern
 from ingest.simulation.plant import Fill
 
 DRUG: Final = "baclofen"
 REFILL_SHARE: Final = 0.12  # of the reservoir left above the alarm level when the clinic refills
-IMPLANTED: Final = ("implant", "gated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,60 +72,6 @@ def continuous(at_us: int, rate_ul_h: float, **fields: Any) -> Entry:
     return Entry(at_us, "program_set", {"mode": "continuous", "steps": steps, **fields})
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """How a pump's day is divided: shares of the mean rate by local minute, and the part given as pulses."""
-
-    steps: tuple[tuple[int, float, tuple[int, ...] | None], ...]
-    pulse_share: float
-    pulse_every_s: float
-    utc_offset_min: int
-
-    def program(self, at_us: int, rate_ul_h: float) -> Entry:
-        """Make the `program_set` whose mean over a week is rate_ul_h."""
-        basal = rate_ul_h * (1.0 - self.pulse_share)
-        steps = [
-            {"minute": minute, "rate_ul_h": round(share * basal, 4)}
-            | ({"days": list(which)} if which else {})
-            for minute, share, which in self.steps
-        ]
-        fields: dict[str, Any] = {"mode": "continuous" if len(steps) == 1 else "flex", "steps": steps}
-        if len(steps) > 1 or self.pulse_share:
-            fields["utc_offset_min"] = self.utc_offset_min
-        if self.pulse_share:
-            volume = rate_ul_h * self.pulse_share * self.pulse_every_s / 3600
-            fields["periodic_bolus"] = {
-                "volume_ul": round(volume, 4),
-                "every_s": self.pulse_every_s,
-                "duration_s": 600.0,
-            }
-        return Entry(at_us, "program_set", fields)
-
-
-def draw_pattern(rng: np.random.Generator, design: Design) -> Pattern:
-    """Constant for half of the implants and all others; else steps by hour and weekday, or pulses on a base rate."""
-    flat = ((0, 1.0, None),)
-    kind = rng.random()
-    if design.maker not in IMPLANTED or kind < 0.5:
-        return Pattern(flat, 0.0, 0.0, design.utc_offset_min)
-    if kind < 0.75:
-        share, every_s = float(rng.uniform(0.2, 0.5)), float(rng.choice([7200.0, 14_400.0, 21_600.0]))
-        return Pattern(flat, round(share, 2), every_s, design.utc_offset_min)
-    count = int(rng.integers(2, 7))
-    starts = [0, *sorted(int(m) * 30 for m in rng.choice(np.arange(2, 48), count - 1, replace=False))]
-    shares = rng.uniform(0.7, 1.4, count)
-    lengths = np.diff([*starts, 1440])
-    shares *= 1440 / float(np.dot(shares, lengths))
-    steps: list[tuple[int, float, tuple[int, ...] | None]] = []
-    for minute, share in zip(starts, shares, strict=True):
-        if count == 3 and minute:  # some weeks have weekends: the mean stays, Saturday and Sunday have less
-            steps.append((minute, float(share) * 1.04, (0, 1, 2, 3, 4)))
-            steps.append((minute, float(share) * 0.9, (5, 6)))
-        else:
-            steps.append((minute, float(share), None))
-    return Pattern(tuple(steps), 0.0, 0.0, design.utc_offset_min)
-
-
 class CourseBuilder:
     """Writes one pump's course day by day; `rate_ul_h` is the mean rate now set, `left_ml` what should be left."""
 
@@ -143,8 +89,20 @@ class CourseBuilder:
         self._left_ml = 0.0
         self._bridge_until_us = 0
 
-    def build(self, upload_every_s: float, *, refills: bool, nuisances: bool) -> Course:
-        """Write the whole course; `refills` False leaves the reservoir to run down, `nuisances` False leaves out incidents."""
+    def build(
+        self,
+        upload_every_s: float,
+        *,
+        nuisances: bool,
+        refills_until_us: int | None = None,
+        filled_us: int | None = None,
+    ) -> Course:
+        """Write the whole course; `nuisances` False leaves out incidents.
+
+        refills_until_us: from then on the reservoir is left to run down; None: never. filled_us: when somebody else writes
+        a fill to the brim, after which the clinic counts from there; the concentration is then its own affair.
+        """
+        until_us = self._end_us if refills_until_us is None else refills_until_us
         self._begin(upload_every_s)
         incidents = self._incidents() if nuisances else {}
         titrations = set(self._spread(int(self._rng.integers(0, 3)), first_day=4))
@@ -155,8 +113,10 @@ class CourseBuilder:
             use_ml = self._rate_ul_h * step_us / HOUR_US / 1000 * (1.0 + self._design.flow_tolerance)
             floor_ml = self._design.low_reservoir_ml + REFILL_SHARE * self._design.reservoir_ml
             day = (day_us - self._start_us) // DAY_US
-            if refills and self._left_ml - 2 * use_ml < floor_ml and at_us < self._end_us:
-                self._refill(at_us)
+            if filled_us is not None and day_us <= filled_us < day_us + step_us:
+                self._left_ml = self._design.reservoir_ml
+            elif self._left_ml - 2 * use_ml < floor_ml and at_us < min(until_us, self._end_us):
+                self._refill(at_us, same_drug=filled_us is not None)
             elif day in incidents and at_us < self._end_us - days(1):
                 incidents.pop(day)(at_us)
             elif day in titrations and at_us > self._bridge_until_us:
@@ -191,10 +151,13 @@ class CourseBuilder:
         )
         self._left_ml = filled_ml
 
-    def _refill(self, at_us: int) -> None:
+    def _refill(self, at_us: int, *, same_drug: bool) -> None:
         """Refill; now and then with another concentration, the dose kept, and the bridge that this needs."""
         change = (
-            self._design.maker == "implant" and at_us > self._bridge_until_us and self._rng.random() < 0.25
+            not same_drug
+            and self._design.maker == "implant"
+            and at_us > self._bridge_until_us
+            and self._rng.random() < 0.25
         )
         old_rate, ratio = self._rate_ul_h, float(self._rng.choice([0.5, 2.0]))
         if change and 0.08 <= old_rate / ratio * 0.024 <= 1.0:
@@ -210,9 +173,13 @@ class CourseBuilder:
             self._fill(at_us, round(self._design.reservoir_ml, 2))
 
     def _titrate(self, at_us: int) -> None:
-        """5-15 % up or, one time in four, down (domain.md, Clinical rules)."""
+        """5-15 % up or, one time in four, down (domain.md, Clinical rules); the other way where the pump's limits ask for it."""
         change = float(self._rng.uniform(0.05, 0.15)) * (-1.0 if self._rng.random() < 0.25 else 1.0)
-        self._rate_ul_h = round(self._rate_ul_h * (1.0 + change), 4)
+        rate_ul_h = self._rate_ul_h * (1.0 + change)
+        too_low = rate_ul_h * self._pattern.lowest() < self._design.min_rate_ul_h
+        if too_low or rate_ul_h * self._pattern.highest() > self._design.max_rate_ul_h:
+            rate_ul_h = self._rate_ul_h * (1.0 - change)
+        self._rate_ul_h = round(rate_ul_h, 4)
         self._entries.append(self._pattern.program(at_us, self._rate_ul_h))
         if self._design.maker in IMPLANTED:
             self._entries.append(assessment(at_us - minutes(20), "ashworth", float(self._rng.integers(1, 4))))

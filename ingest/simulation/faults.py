@@ -31,13 +31,14 @@ class FaultRequest:
 class FaultKind:
     """How to make a fault, and what its pump must be like.
 
-    `channels`: what shows it. `refills` False: the reservoir is not refilled, `drains`: its flow is set so that the
-    programmed volume empties it after this share of the run (low, high). `from_start`: there from the first fill on. `first_day`: needs some days of running.
+    `channels`: what shows it. `drains`: nobody refills from the onset on, and the flow is set so that the programmed volume
+    empties the reservoir after this share of the run (low, high). `fills`: the fault is a fill of its own, in a run that needs
+    few others. `from_start`: there from the first fill on. `first_day`: needs some days of running.
     """
 
     strike: Callable[[Scene], Outcome]
     channels: tuple[str, ...] = ()
-    refills: bool = True
+    fills: bool = False
     drains: tuple[float, float] | None = None
     from_start: bool = False
     first_day: float = 0.1
@@ -51,14 +52,12 @@ KINDS: Final[dict[str, FaultKind]] = {
     "stall": FaultKind(flow_faults.stall, ("delivered_ul",)),
     "stall_overdue": FaultKind(flow_faults.stall_overdue, ("delivered_ul",)),
     "restart_overdose": FaultKind(flow_faults.restart_overdose, (*_LEVEL, "flow_ul_h"), first_day=3.0),
-    "early_empty": FaultKind(flow_faults.early_empty, _LEVEL, refills=False, drains=_NEAR_THE_END),
+    "early_empty": FaultKind(flow_faults.early_empty, _LEVEL, drains=_NEAR_THE_END),
     "dry_before_alarm": FaultKind(
-        flow_faults.dry_before_alarm, _LEVEL, refills=False, drains=_NEAR_THE_END, from_start=True
+        flow_faults.dry_before_alarm, _LEVEL, drains=_NEAR_THE_END, from_start=True
     ),
-    "over_delivery": FaultKind(flow_faults.over_delivery, _LEVEL, refills=False, drains=_NEAR_THE_END),
-    "missed_refill": FaultKind(
-        record_faults.missed_refill, _LEVEL, refills=False, drains=(0.7, 0.9), from_start=True
-    ),
+    "over_delivery": FaultKind(flow_faults.over_delivery, _LEVEL, drains=_NEAR_THE_END),
+    "missed_refill": FaultKind(record_faults.missed_refill, _LEVEL, drains=(0.7, 0.9), from_start=True),
     "under_delivery": FaultKind(flow_faults.under_delivery, _LEVEL),
     "leak": FaultKind(flow_faults.leak, ("pressure_kpa",)),
     "starvation": FaultKind(flow_faults.starvation, (*_LEVEL, "inlet_kpa", "flow_ul_h")),
@@ -66,8 +65,8 @@ KINDS: Final[dict[str, FaultKind]] = {
     "drive_wear": FaultKind(flow_faults.drive_wear, ("motor_ma", "vibration_g")),
     "program_implausible": FaultKind(record_faults.program_implausible),
     "silence": FaultKind(record_faults.silence),
-    "refill_mismatch": FaultKind(record_faults.refill_mismatch, _LEVEL, refills=False),
-    "bridge_missing": FaultKind(record_faults.bridge_missing, refills=False),
+    "refill_mismatch": FaultKind(record_faults.refill_mismatch, _LEVEL, fills=True),
+    "bridge_missing": FaultKind(record_faults.bridge_missing, fills=True),
     "eri": FaultKind(record_faults.eri, ("battery_v",)),
     "eos": FaultKind(record_faults.eos, ("battery_v", "delivered_ul")),
     "safe_state": FaultKind(record_faults.safe_state, ("delivered_ul",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,6 +38,7 @@ _SPARE_ODDS: Final = {
     "stalled": 0.5,
     "reservoir_ml": 0.1,
 }
+_ROOM: Final = 3.0  # above the lowest rate: it may be titrated down twice and halved
 _ONSET_DAYS: Final = (0.2, 0.6)  # share of the run in which a fault begins unless told
 
 
@@ -133,7 +135,10 @@ def draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None
     kind = None if fault is None else KINDS[fault.kind]
     builder = CourseBuilder(stream(plan.seed, index, "clinic"), design, name, plan.start_us, plan.end_us)
     course = builder.build(
-        plan.uplink.upload_us / SECOND_US, refills=kind is None or kind.refills, nuisances=fault is None
+        plan.uplink.upload_us / SECOND_US,
+        nuisances=fault is None,
+        refills_until_us=None if kind is None or kind.drains is None else onset_us,
+        filled_us=onset_us if kind is not None and kind.fills else None,
     )
     end_us = None if fault is None or fault.days is None else onset_us + round(fault.days * DAY_US)
     rng = stream(plan.seed, index, "fault")
@@ -219,9 +224,9 @@ def _onset_day(plan: FleetPlan, fault: FaultRequest, rng: np.random.Generator) -
 def _fit(
     design: Design, plan: FleetPlan, fault: FaultRequest, onset_day: float, rng: np.random.Generator
 ) -> Design:
-    """Set the flow so that a reservoir that isn't refilled lasts as long as its fault needs."""
+    """Set the flow so that a reservoir lasts as long as its fault needs, as far as the pump's limits let it."""
     kind = KINDS[fault.kind]
-    if kind.refills:
+    if not kind.fills and kind.drains is None:
         return design
     full_ml = design.reservoir_ml
     if kind.drains is not None:
@@ -231,12 +236,12 @@ def _fit(
         )
     else:
         daily_ml = 0.6 * full_ml / max(onset_day, plan.days - onset_day)
-    hourly_ul = float(np.clip(daily_ml * 1000 / 24, design.min_rate_ul_h, design.max_rate_ul_h / 2))
+    lowest_ul_h = design.min_rate_ul_h if kind.drains is not None else _ROOM * design.min_rate_ul_h
+    lowest_ul_h = math.ceil(lowest_ul_h * 1e4) / 1e4  # as programs are written
+    hourly_ul = float(np.clip(daily_ml * 1000 / 24, lowest_ul_h, design.max_rate_ul_h / 2))
     if kind.drains is None:
-        hourly_ul = min(hourly_ul, design.rate_ul_h)
-    rate_ul_h = max(
-        float(f"{hourly_ul:.4g}"), design.min_rate_ul_h
-    )  # four digits must not go below the limit
+        hourly_ul = max(min(hourly_ul, design.rate_ul_h), lowest_ul_h)
+    rate_ul_h = max(float(f"{hourly_ul:.4g}"), lowest_ul_h)  # four digits must not go below the limit
     concentration = design.concentration_ug_ml
     if design.maker in ("implant", "gated"):
         concentration = 500.0 if rate_ul_h * 0.024 * concentration > 1000.0 else concentration

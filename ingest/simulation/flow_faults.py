@@ -217,7 +217,8 @@ def _stroke(scene: Scene, kind: str, cause: str, ratio: float, also: tuple[str, 
 
 def early_empty(scene: Scene) -> Outcome:
     """Let the stroke grow so far that the pump will be dry before its own arithmetic says low."""
-    used_ml = scene.rate_ul_h() * (scene.onset_us - scene.course.fills[0].at_us) / HOUR_US / 1000
+    filled_us = max(fill.at_us for fill in scene.course.fills if fill.at_us <= scene.onset_us)
+    used_ml = scene.rate_ul_h() * (scene.onset_us - filled_us) / HOUR_US / 1000
     full_ml, low_ml = scene.design.reservoir_ml, scene.design.low_reservoir_ml
     device_left_ml = max(full_ml - used_ml, low_ml * 1.5)
     left_ml = device_left_ml + used_ml * (1.0 - scene.design.drive_ratio * scene.design.stroke_ratio)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contract.times import format_us
-from ingest.simulation.clinic import Course, continuous, fill_entry
+from ingest.simulation.clinic import REFILL_SHARE, Course, continuous, fill_entry
 from ingest.simulation.clock import DAY_US, HOUR_US, minutes
 from ingest.simulation.effects import FOREVER_US, Effects, Span
 from ingest.simulation.entries import Entry, device_alarm
@@ -26,6 +26,15 @@ def program_implausible(scene: Scene) -> Outcome:
         if not (e.kind == "program_set" and scene.onset_us < e.at_us <= end_us)
     )
     course = replace(scene.course, entries=kept).with_entries(slip, replace(before, at_us=end_us))
+    spent_ml = scene.rate_ul_h() * (ratio - 1.0) * (end_us - scene.onset_us) / HOUR_US / 1000.0
+    if spent_ml > 0.5 * REFILL_SHARE * scene.design.reservoir_ml and end_us < scene.horizon_us:
+        # Who takes the slip back knows what it has cost: the next refill would come too late.
+        course = _with_fill(
+            replace(scene, course=course),
+            end_us + minutes(10),
+            scene.design.reservoir_ml,
+            scene.concentration_ug_ml(),
+        )
     harm = overdose_us(scene.onset_us, ratio)
     label = scene.label(
         "program_implausible",
@@ -134,10 +143,10 @@ def missed_refill(scene: Scene) -> Outcome:
 
 def refill_mismatch(scene: Scene) -> Outcome:
     """Put a part of a refill beside the port (a pocket fill); the record states the full volume."""
-    design, at_us = scene.design, scene.onset_us
+    design = scene.design
     lost_ml = (4.0 if design.reservoir_ml > 20 else 2.5) * float(scene.rng.uniform(1.0, 2.0))
     lost_ml = lost_ml if design.maker != "bench" else 0.3 * design.reservoir_ml
-    course = _with_fill(scene, at_us, design.reservoir_ml - lost_ml, design.concentration_ug_ml)
+    course = _with_fill(scene, scene.onset_us, design.reservoir_ml - lost_ml, scene.concentration_ug_ml())
     label = scene.label(
         "refill_mismatch",
         "refill_mismatch",
@@ -152,16 +161,14 @@ def bridge_missing(scene: Scene) -> Outcome:
     design, rate = scene.design, scene.rate_ul_h()
     before = [e for e in scene.course.entries if e.kind == "program_set" and e.at_us <= scene.onset_us][-1]
     later = tuple(
-        scaled_program(e, 0.5) if e.kind == "program_set" and e.at_us > scene.onset_us else e
-        for e in scene.course.entries
+        _at_half(entry) if entry.at_us > scene.onset_us else entry for entry in scene.course.entries
     )
-    halved = replace(scaled_program(before, 0.5), at_us=scene.onset_us + minutes(2))
     course = _with_fill(
         replace(scene, course=replace(scene.course, entries=later)),
         scene.onset_us,
         design.reservoir_ml,
-        2 * design.concentration_ug_ml,
-    ).with_entries(halved)
+        2.0 * scene.concentration_ug_ml(),
+    ).with_entries(replace(scaled_program(before, 0.5), at_us=scene.onset_us + minutes(2)))
     end_us = scene.onset_us + round(design.dead_volume_ul / (rate / 2) * HOUR_US)
     label = scene.label(
         "bridge_missing",
@@ -171,6 +178,16 @@ def bridge_missing(scene: Scene) -> Outcome:
         parameters={"dose_ratio": 0.5},
     )
     return course, Effects(), label
+
+
+def _at_half(entry: Entry) -> Entry:
+    """Halve the rate of a program, and double the drug of a fill."""
+    if entry.kind == "program_set":
+        return scaled_program(entry, 0.5)
+    if entry.kind == "reservoir_filled":
+        strength = 2.0 * entry.fields["concentration_ug_ml"]
+        return replace(entry, fields={**entry.fields, "concentration_ug_ml": strength})
+    return entry
 
 
 def _with_fill(scene: Scene, at_us: int, true_ml: float, concentration_ug_ml: float) -> Course:

@@ -47,6 +47,11 @@ class Scene:
         programs = [e for e in self.course.entries if e.kind == "program_set" and e.at_us <= self.onset_us]
         return mean_rate_ul_h(programs[-1]) if programs else self.design.rate_ul_h
 
+    def concentration_ug_ml(self) -> float:
+        """What is in the reservoir at the onset."""
+        fills = [e for e in self.course.entries if e.kind == "reservoir_filled" and e.at_us <= self.onset_us]
+        return float(fills[-1].fields["concentration_ug_ml"]) if fills else self.design.concentration_ug_ml
+
     def label(self, cause: str | None, kind: str, *, end_us: int | None = None, **rest: Any) -> Label:
         """Label of this scene; `end_us` where the fault itself decides it, `rest` goes to Label."""
         until_us = self.end_us if end_us is None else end_us
