@@ -6,17 +6,12 @@ publisher, which leaves what the broker has not acknowledged in the outbox; then
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
-import socket
 import time
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
-import uvicorn
-import uvloop
 
 from dashboards.console.answers import GatewayAnswers
 from dashboards.console.app import Parts, make_app
@@ -31,13 +26,12 @@ from dashboards.console.snapshots import DatabaseFleet, Snapshots
 from dashboards.console.stream import Streams
 from ingest.authority import REFRESH_EVERY_S, TokenList
 from storage.tokens import load_all
+from thecaflow.serving import Served, serve
 from thecaflow.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 STOP_S: Final = 5
-KEEP_ALIVE_S: Final = 65
-"""Longer than the usual 60 s of proxies and clients, so that it is they who close an idle connection."""
 MAX_CONNECTIONS: Final = 2048
 WATCHING_CONNECTIONS: Final = 3
 """The fleet, the figures and the tokens: each asks one question at a time."""
@@ -57,18 +51,6 @@ class ConsoleOptions:
 def now_us() -> int:
     """The wall clock."""
     return time.time_ns() // 1000
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, which says when it begins to end."""
-
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
-        super().__init__(config)
-        self._streams = streams
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._streams.close()
-        await super().shutdown(sockets)
 
 
 class _Process:
@@ -112,22 +94,16 @@ class _Process:
             self._stop,
         )
 
-    async def run(self) -> None:
-        config = uvicorn.Config(
-            self._app,
+    def served(self) -> Served:
+        """Return what is served."""
+        return Served(
+            app=self._app,
             host=self._options.host,
             port=self._options.port,
-            http="h11",  # it bounds the size of headers
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_S,
-            limit_concurrency=MAX_CONNECTIONS,
+            stop_s=STOP_S,
+            max_connections=MAX_CONNECTIONS,
+            ending=self._streams.close,
         )
-        await _Server(config, self._streams).serve()
 
     async def _start(self) -> None:
         await self._tokens.start()
@@ -149,12 +125,4 @@ class _Process:
 
 def run_console(settings: Settings, options: ConsoleOptions) -> None:
     """Serve until SIGTERM or SIGINT."""
-
-    async def main() -> None:
-        await _Process(settings, options).run()
-
-    # uvicorn ends in good order on either signal, then raises it once more for whoever was there before: nobody.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    serve(lambda: _Process(settings, options).served())

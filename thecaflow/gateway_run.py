@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-
-import uvicorn
-import uvloop
 
 from contract.errors import UnreachableError
 from ingest.authority import REFRESH_EVERY_S, Sites, TokenList
@@ -27,6 +23,7 @@ from storage.pool import Database, connect
 from storage.registrations import site_of
 from storage.tokens import load_all
 from storage.types import TokenRow
+from thecaflow.serving import Served, serve
 from thecaflow.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,8 +32,6 @@ T = TypeVar("T")
 
 STOP_S: Final = 10
 DRAIN_S: Final = 10.0
-KEEP_ALIVE_S: Final = 65
-"""Longer than the usual 60 s of proxies and clients, so that it is they who close an idle connection."""
 MAX_CONNECTIONS: Final = 4096
 
 
@@ -108,22 +103,15 @@ class _Process:
         )
         self._ticking: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        config = uvicorn.Config(
-            self._gateway.app(self._start, self._stop),
+    def served(self) -> Served:
+        """Return what is served."""
+        return Served(
+            app=self._gateway.app(self._start, self._stop),
             host=self._options.host,
             port=self._options.port,
-            http="h11",  # it bounds the size of headers
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_S,
-            limit_concurrency=MAX_CONNECTIONS,
+            stop_s=STOP_S,
+            max_connections=MAX_CONNECTIONS,
         )
-        await uvicorn.Server(config).serve()
 
     async def _start(self) -> None:
         await self._producer.start()
@@ -153,12 +141,4 @@ class _Process:
 
 def run_gateway(settings: Settings, options: GatewayOptions) -> None:
     """Serve until SIGTERM or SIGINT."""
-
-    async def main() -> None:
-        await _Process(settings, options).run()
-
-    # uvicorn ends in good order on either signal, then raises it once more for whoever was there before: nobody.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    serve(lambda: _Process(settings, options).served())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -27,47 +28,34 @@ class GatewayAnswers:
 
     async def acknowledge(self, viewer: Viewer, alert: AlertNow, reason: str) -> Answered:
         """Acknowledge an alert; raises Problem."""
-        _check(viewer)
-        try:
-            return await answering.acknowledge(
-                self.client,
-                self.gateway_url,
-                viewer.secret,
-                pump=alert.pump,
-                alert_id=alert.alert_id,
-                cause=alert.cause,
-                reason=reason,
-                now_us=self.now_us(),
-            )
-        except ThecaflowError as failed:
-            raise _problem(failed) from failed
+        return await self._send(answering.acknowledge, viewer, alert, reason=reason)
 
     async def shelve(self, viewer: Viewer, alert: AlertNow, reason: str, until_us: int) -> Answered:
         """Put an alert aside; raises Problem."""
-        _check(viewer)
+        return await self._send(answering.shelve, viewer, alert, reason=reason, until_us=until_us)
+
+    async def _send(
+        self, answer: Callable[..., Awaitable[Answered]], viewer: Viewer, alert: AlertNow, **said: Any
+    ) -> Answered:
+        if not viewer.may_answer:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "role",
+                "A viewer reads. To acknowledge or shelve log in with an operator's token.",
+            )
         try:
-            return await answering.shelve(
+            return await answer(
                 self.client,
                 self.gateway_url,
                 viewer.secret,
                 pump=alert.pump,
                 alert_id=alert.alert_id,
                 cause=alert.cause,
-                reason=reason,
-                until_us=until_us,
                 now_us=self.now_us(),
+                **said,
             )
         except ThecaflowError as failed:
             raise _problem(failed) from failed
-
-
-def _check(viewer: Viewer) -> None:
-    if not viewer.may_answer:
-        raise Problem(
-            HTTPStatus.FORBIDDEN,
-            "role",
-            "A viewer reads. To acknowledge or shelve log in with an operator's token.",
-        )
 
 
 def _problem(failed: ThecaflowError) -> Problem:

@@ -1,7 +1,7 @@
 """What the console's routes are given: one frozen value made by the composition root.
 
 `pages.routes.handlers(console)` returns the route handlers of the HTML pages. Every handler, HTML or JSON, may ask for
-the parameter ``viewer: Viewer``: the application provides it, and raises Problem 401 where nobody is logged in.
+``viewer: NamedDependency[Viewer]``: the application provides it, and raises Problem 401 where nobody is logged in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 
 from dashboards.console.session import Sessions, Viewer

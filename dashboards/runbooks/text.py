@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contract.facts import DEFAULT_PRIORITY, Priority
 from dashboards.causes import CAUSES, CauseText
 from dashboards.prometheus import pipeline, pump_rules, thresholds
+from dashboards.prometheus.pipeline_alert import PipelineAlert
 from dashboards.runbooks.notes import NOTES
 
 WRITTEN_BY = (
@@ -98,7 +99,7 @@ def pipeline_runbook() -> str:
     return "\n".join(["\n".join(head), *map(_pipeline_alert, pipeline.ALERTS)])
 
 
-def _pipeline_alert(alert: pipeline.PipelineAlert) -> str:
+def _pipeline_alert(alert: PipelineAlert) -> str:
     goes_to = {
         "page": "operations is called",
         "ticket": "a ticket",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from litestar import Response, get, post
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 
 from dashboards.console.pages.alert_view import AlertView, alert_for
@@ -19,7 +19,6 @@ from dashboards.console.session import Viewer
 from ingest.problems import Problem
 
 SHELVES_MIN: Final = (30, 60, 120, 240, 480, 720, 1440)
-_FORM: Final = Body(media_type=RequestEncodingType.URL_ENCODED)
 
 
 class AnswerForm(msgspec.Struct):
@@ -33,7 +32,9 @@ def handlers(console: Console) -> list[Any]:
     """Return the routes of an alert's page and of its two answers."""
 
     @get("/alerts/{alert_id:str}", include_in_schema=False)
-    async def alert(request: AnyRequest, viewer: Viewer, alert_id: str) -> Response[Any] | Template:
+    async def alert(
+        request: AnyRequest, viewer: NamedDependency[Viewer], alert_id: FromPath[str]
+    ) -> Response[Any] | Template:
         shown = await alert_for(console, viewer, alert_id)
         query = request.query_params
         if not wants_part(request):
@@ -47,13 +48,19 @@ def handlers(console: Console) -> list[Any]:
 
     @post("/alerts/{alert_id:str}/acknowledge", include_in_schema=False, status_code=200)
     async def acknowledge(
-        request: AnyRequest, viewer: Viewer, alert_id: str, data: Annotated[AnswerForm, _FORM]
+        request: AnyRequest,
+        viewer: NamedDependency[Viewer],
+        alert_id: FromPath[str],
+        data: URLEncodedBody[AnswerForm],
     ) -> Response[Any] | Template:
         return await _answer(console, request, viewer, alert_id, data, "acknowledge")
 
     @post("/alerts/{alert_id:str}/shelve", include_in_schema=False, status_code=200)
     async def shelve(
-        request: AnyRequest, viewer: Viewer, alert_id: str, data: Annotated[AnswerForm, _FORM]
+        request: AnyRequest,
+        viewer: NamedDependency[Viewer],
+        alert_id: FromPath[str],
+        data: URLEncodedBody[AnswerForm],
     ) -> Response[Any] | Template:
         return await _answer(console, request, viewer, alert_id, data, "shelve")
 

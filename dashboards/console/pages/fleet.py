@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 from litestar.response import Template
 
 from dashboards.causes import CAUSES
@@ -177,7 +178,7 @@ def handlers(console: Console) -> list[Any]:
     kept = Kept()
 
     @get("/", include_in_schema=False)
-    async def fleet(request: AnyRequest, viewer: Viewer) -> Response[str] | Template:
+    async def fleet(request: AnyRequest, viewer: NamedDependency[Viewer]) -> Response[str] | Template:
         wanted, snapshot = Filter.of(request.query_params), newest(console)
 
         def context() -> dict[str, Any]:

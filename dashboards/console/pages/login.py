@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 
 from dashboards.console.pages.show import AnyRequest, page
 from dashboards.console.parts import Console
 from ingest.problems import Problem
-
-_FORM: Final = Body(media_type=RequestEncodingType.URL_ENCODED)
 
 
 class LoginForm(msgspec.Struct):
@@ -40,12 +37,12 @@ def handlers(console: Console) -> list[Any]:
         return page(console, None, "login.html", _context(next_path=query.get("next", "/")))
 
     @get("/login/{code:str}", include_in_schema=False)
-    async def link(code: str) -> Template:
+    async def link(code: FromPath[str]) -> Template:
         """Ask for one press: a mail program that looks into links must not use up the only one."""
         return page(console, None, "login.html", _context(code=code))
 
     @post("/login", include_in_schema=False, status_code=303)
-    async def log_in(request: AnyRequest, data: Annotated[LoginForm, _FORM]) -> Response[Any] | Template:
+    async def log_in(request: AnyRequest, data: URLEncodedBody[LoginForm]) -> Response[Any] | Template:
         try:
             if data.code:
                 await console.sessions.log_in_once(request, data.code)

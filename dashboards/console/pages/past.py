@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.response import Template
 
 from contract.errors import InvalidTimeError
@@ -81,7 +82,7 @@ def handlers(console: Console) -> list[Any]:
     """Return the route of the search."""
 
     @get("/history", include_in_schema=False)
-    async def past(request: AnyRequest, viewer: Viewer) -> Template:
+    async def past(request: AnyRequest, viewer: NamedDependency[Viewer]) -> Template:
         asked = Asked.of(request.query_params)
         pumps = visible.pumps(visible.newest(console), viewer)
         found = await visible.found(console, viewer, asked.search, A_PAGE + 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Template
 
 from contract.errors import InvalidTimeError
@@ -39,19 +41,21 @@ def handlers(console: Console) -> list[Any]:
     """Return the routes of a pump's pages and of its plots."""
 
     @get("/pumps/{pump:str}", include_in_schema=False)
-    async def pump_page(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
+    async def pump_page(
+        request: AnyRequest, viewer: NamedDependency[Viewer], pump: FromPath[str]
+    ) -> Template:
         known = visible.pump(visible.newest(console), viewer, pump)
         days = whole(request.query_params.get("days"), _USUAL_DAYS, _MOST_DAYS)
         return page(console, viewer, "pump.html", await _pump(console, known, days))
 
     @get("/pumps/{pump:str}/refill", include_in_schema=False)
-    async def refill(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
+    async def refill(request: AnyRequest, viewer: NamedDependency[Viewer], pump: FromPath[str]) -> Template:
         known = visible.pump(visible.newest(console), viewer, pump)
         on = request.query_params.get("on", "")
         return page(console, viewer, "refill.html", await _refill(console, known, on))
 
     @get("/pumps/{pump:str}/channels", include_in_schema=False)
-    async def channels(request: AnyRequest, viewer: Viewer, pump: str) -> Template:
+    async def channels(request: AnyRequest, viewer: NamedDependency[Viewer], pump: FromPath[str]) -> Template:
         known = visible.pump(visible.newest(console), viewer, pump)
         return page(console, viewer, "_channels.html", await _channels(console, known, request.query_params))
 
