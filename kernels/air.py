@@ -318,6 +318,10 @@ def air_row(
         x[st.AIR_Q_REF] = asked_ul_h
     flow = asked_ul_h / x[st.AIR_Q_REF]
     usual = x[st.AIR_Q_MEAN]
+    if np.isnan(usual):
+        usual = (
+            rate_ul_h / x[st.AIR_Q_REF]
+        )  # a first row that a program began within shows a flow it was not asked for
     if flow > ODD * usual or ODD * flow < usual:
         x[st.AIR_ASIDE] = min(x[st.AIR_ASIDE], 0.0) - 1.0
         if x[st.AIR_ASIDE] >= -ODD_ROWS:

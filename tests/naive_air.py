@@ -94,7 +94,8 @@ class NaiveAir:
         if math.isnan(self.q_ref):
             self.q_ref = asked
         q = asked / self.q_ref
-        if q > 2.0 * self.q_mean or 2.0 * q < self.q_mean:
+        usual = rate / self.q_ref if math.isnan(self.q_mean) else self.q_mean
+        if q > 2.0 * usual or 2.0 * q < usual:
             self.odd += 1
             self.stopped = 0
             if self.odd <= 32:
@@ -164,7 +165,7 @@ class NaiveAir:
                 pressure = 0.0
         return [flow, current, vibration, pressure]
 
-    def _judge(self, t_us: float) -> None:  # noqa: C901 - one case a channel
+    def _judge(self, t_us: float) -> None:
         self.rows = 0
         if math.isnan(self.q_mean):
             self.q_mean = self.q_now

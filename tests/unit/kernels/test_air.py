@@ -116,6 +116,22 @@ def test_air_is_found_within_twenty_rows(every_s: float, kind: int):
     assert all(at_s >= recording.t_s[600] for at_s, _ in said)
 
 
+@pytest.mark.parametrize("began", [0.5, 0.1, 0.02, 1e-6])
+def test_a_program_that_begins_within_the_first_row_is_no_habit(began: float):
+    """A share of the first interval with flow must not pass for what the sensor shows of the program, or the pump stands for ever."""
+    pump = Pump(channels=ALL)
+    recording = healthy(np.random.default_rng(5), pump, 3.0, nuisances=False)
+    rows = np.column_stack([recording.columns[c] for c in ALL])
+    asked = np.full(len(rows), pump.rate_ul_h)
+    asked[0] *= began
+    t_us = recording.t_s * 1e6
+    x, twin = fresh(), NaiveAir()
+    hard = np.column_stack([t_us, rows, asked, np.full(len(rows), pump.rate_ul_h), np.zeros(len(rows))])
+    assert levels_of(x, hard) == [twin.row(*row) for row in hard.tolist()]
+    assert x[st.AIR_JUDGED] >= air.WARM
+    assert x[st.AIR_FLOW_MEAN] == pytest.approx(1.0, abs=0.1)
+
+
 @pytest.mark.parametrize("lost", ALL)
 def test_any_three_channels_are_enough(lost: int):
     """With one channel missing the others still find the air."""
