@@ -3,6 +3,8 @@
 The twin is bench/rows_twin.c with the three twins that it joins. Both fold the same rows in the same order; levels and
 whole states are compared before anything is timed. Lines for the single kernels: bench/{dose,reservoir,occlusion}_twin.py.
 
+Two lines more are all kernels of a row as the fold calls them, and one the size of a pump's state (bench/whole_rows.py).
+
 Run: python -m bench.bench_kernels [--rounds N]
 """
 
@@ -21,6 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bench import whole_rows
 from bench.interleave import medians
 from bench.report import Line
 from kernels import dose, ledger, occlusion, reservoir, step, volumes
@@ -151,6 +154,7 @@ def measure(rounds: int = ROUNDS, count: int = ROWS) -> list[Line]:
                     why="numba and gcc give different bits",
                 )
             )
+        lines += whole_rows.measure(_whole(sides[1], count), count, max(rounds // 4, 1))
     return lines
 
 

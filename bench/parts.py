@@ -52,7 +52,11 @@ PARTS: Final = (
         "bench.bench_kernels",
         (),
         ("--rounds", "3"),
-        (Line("kernels a row", most=1.3),),
+        (
+            Line("kernels a row", most=1.3),
+            Line("all kernels a row", most=200.0, unit=" ns"),
+            Line("state of a pump", most=4.0, unit=" kB"),
+        ),
     ),
     Part(
         "commit",

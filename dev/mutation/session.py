@@ -15,8 +15,13 @@ from types import CodeType, FrameType
 import pytest
 
 # Uncompiled: a compiled caller that is cached would go on with the code from before the mutation.
-QUIET = {"NUMBA_DISABLE_JIT": "1", "OMP_NUM_THREADS": "1"}
-PRELOADED = ["numpy", "numba", "pytest", "hypothesis", "msgspec"]
+QUIET = {"NUMBA_DISABLE_JIT": "1", "OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+PLUGINS = [
+    "pytest_timeout",
+    "pytest_asyncio.plugin",
+    "_hypothesis_pytestplugin",
+]  # others take seconds to load
+PRELOADED = ["numpy", "numba", "pytest", "hypothesis", "hypothesis.strategies", "msgspec", *PLUGINS]
 
 
 @dataclass
@@ -90,7 +95,17 @@ def _session(
     sys.dont_write_bytecode = True
     plugin = Plugin(limits)
     stop = [] if limits is None else ["-x"]
-    options = ["-q", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", "not integration"]
+    plugins = [part for name in PLUGINS for part in ("-p", name)]
+    options = [
+        *plugins,
+        "-q",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+        "-m",
+        "not integration",
+    ]
     plugin.told.code = int(
         pytest.main([f"--rootdir={folder}", f"--timeout={most_s}", *options, *stop, *files], [plugin])
     )

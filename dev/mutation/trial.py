@@ -25,7 +25,7 @@ COPIED = (
     "pyproject.toml",
 )
 SLOWEST_S = 20.0  # a test that takes longer uncompiled is left out
-WHOLE_S = 60.0  # a mutant is asked no more tests than usually take so long together
+WHOLE_S = 40.0  # a mutant is asked no more tests than usually take so long together
 FAR = 4.0  # a test named after another kernel comes as if it took this many times as long
 PATIENCE = 4.0  # times its usual time, plus START_S, until a mutant is taken for an endless loop
 START_S = 10.0
