@@ -12,12 +12,12 @@ enum {
     QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
     ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
     OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, PART_MIN = 183, RING_MAX = 184, RING_MEAN = 196,
-    RING = 12, PROFILE = 10
+    FLOW_NEXT = 282, RST_LEVEL = 23, RING = 12, PROFILE = 10
 };
 static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
     SHAPE = 0.5, EVEN_KNOWN = 0.2, EVEN_YOUNG = 0.4, FOLLOW = 0.5, YOUNG_RAMP = 12.0, EVEN_RING = 0.6, BEYOND_BASE = 1.8,
     YOUNG_DAYS = 1.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, CLEAR_SHARE = 0.25,
-    STUCK_ROWS = 8.0;
+    SENSED_FINEST = 1.0 / 64.0, MORE_FLOW = 1.01, STUCK_ROWS = 8.0;
 static const double K_OF_N[] = {12.2, 9.91, 8.69, 7.91, 7.37, 6.96, 6.68};
 
 static inline double min2(double a, double b) { return b < a ? b : a; }
@@ -141,9 +141,23 @@ static int straight(const double *x) {
     return rest > max2(max2(YOUNG_RAMP * spread / n, EVEN_RING * whole), BEYOND_BASE * fabs(start));
 }
 
+static double flow_lift(const double *x, double flow) {
+    double seen = x[FLOW_TOP];
+    if (!(flow > seen)) return 0.0;
+    double ratio = flow / seen;
+    return max2(fabs(x[BASE]), fabs(x[TOP])) * (ratio * ratio - 1.0);
+}
+
+static void learn_flow(double *x, int merged) {
+    double flow = x[PART_FLOW], seen = x[FLOW_TOP], before = x[FLOW_NEXT];
+    x[FLOW_NEXT] = flow;
+    if (flow <= seen) x[FLOW_TOP] = max2(flow, 0.9 * seen);
+    else if (before > seen && !merged) x[FLOW_TOP] = min2(flow, before);
+}
+
 static void close_part(double *x) {
     double rows = x[PART_N];
-    int n = (int)x[RING_N];
+    int n = (int)x[RING_N], merged = 0;
     double mean = x[PART_SUM] / rows, largest = x[PART_MAX], shift = swapped(x, mean);
     if (shift != 0.0) {
         for (int i = 0; i < n; i++) { x[RING_MAX + i] += shift; x[RING_MEAN + i] += shift; }
@@ -152,6 +166,7 @@ static void close_part(double *x) {
         double most = x[RING_MEAN], share = min2(x[PART_ROWS] * x[PERIOD_US] / DAY_US, 1.0);
         for (int i = 0; i < n; i++) most = max2(most, x[RING_MEAN + i]);
         double follow = FOLLOW * share * (x[TOP] - x[BASE]);
+        follow += flow_lift(x, x[PART_FLOW]);
         mean = min2(mean, most + follow);
         largest = min2(largest, x[TOP] + follow);
     }
@@ -171,14 +186,14 @@ static void close_part(double *x) {
             }
             n = RING / 2;
             x[PART_ROWS] *= 2.0;
+            merged = 1;
         }
     }
     x[RING_N] = n;
     double rough = x[PART_ROUGH] / rows, reference = x[ROUGH_REF];
     if (reference == 0.0) x[ROUGH_REF] = rough;
     else x[ROUGH_REF] += 0.25 * (min2(rough, 4.0 * reference) - reference);
-    double flow = x[PART_FLOW], seen = x[FLOW_TOP];
-    x[FLOW_TOP] = flow > seen ? seen + 0.5 * (flow - seen) : max2(flow, 0.9 * seen);
+    learn_flow(x, merged);
     double inlet = x[PART_INLET], inlet_top = x[INLET_TOP];
     if (!isnan(inlet)) x[INLET_TOP] = isnan(inlet_top) ? inlet : inlet_top + 0.125 * (inlet - inlet_top);
     drop_part(x);
@@ -214,25 +229,25 @@ static double flow_of(double *x, double programmed, double sensed) {
 
 static double allow_for(double *x, double flow, double low) {
     double lasting = flow > 0.0 ? min2(flow, x[FLOW_LAST]) : 0.0;
+    double seen = x[FLOW_TOP], before = max2(seen, x[FLOW_NEXT]);
+    if (x[READY] == 1.0 && lasting > MORE_FLOW * max2(before, x[PART_FLOW])) drop_part(x);
     x[PART_FLOW] = max2(x[PART_FLOW], lasting);
     if (flow > 0.0) {
         x[FLOW_LAST] = flow;
-        if (x[FLOW_TOP] == 0.0) x[FLOW_TOP] = flow;
+        if (seen == 0.0) x[FLOW_TOP] = flow;
     }
     if (x[READY] == 0.0) return 0.0;
-    double allow, base = x[BASE], top = x[TOP], seen = x[FLOW_TOP];
-    if (lasting > 1.05 * seen) {
-        double ratio = lasting / seen;
-        allow = max2(fabs(base), fabs(top)) * (ratio * ratio - 1.0);
-    } else {
-        allow = 0.9375 * min2(x[ALLOW], max2(low - top, 0.0));
-        if (allow < ROUNDING * (x[THRESHOLD] - base)) allow = 0.0;
+    double allow = flow_lift(x, lasting);
+    if (allow == 0.0) {
+        allow = 0.9375 * min2(x[ALLOW], max2(low - x[TOP], 0.0));
+        if (allow < ROUNDING * (x[THRESHOLD] - x[BASE])) allow = 0.0;
     }
     x[ALLOW] = allow;
     return allow;
 }
 
 static int sensed_lost(double *x, double programmed, double sensed) {
+    if (programmed == 0.0 && x[PROGRAMMED] == 1.0) return 0;
     double share = programmed > 0.0 ? sensed / programmed : sensed;
     if (!(fabs(share) < INFINITY)) return 0;
     double mean = x[SENSED_MEAN];
@@ -243,11 +258,13 @@ static int sensed_lost(double *x, double programmed, double sensed) {
     }
     x[SENSED_NOW] += 0.25 * (share - x[SENSED_NOW]);
     if (x[LEVEL] == 0.0 && x[OUT_ROWS] == 0.0) {
-        double dev = x[SENSED_DEV], off = min2(max2(share - mean, -4.0 * dev), 4.0 * dev);
+        double dev = x[SENSED_DEV], most = 4.0 * max2(dev, SENSED_FINEST * max2(fabs(mean), fabs(share)));
+        double off = min2(max2(share - mean, -most), most);
         x[SENSED_MEAN] += off / 64.0;
         x[SENSED_DEV] += (fabs(off) - dev) / 64.0;
     }
-    return x[SENSED_NOW] < mean - 6.0 * x[SENSED_DEV] && x[READY] == 1.0;
+    double dev = max2(x[SENSED_DEV], SENSED_FINEST * fabs(mean));
+    return x[SENSED_NOW] < mean - 6.0 * dev && x[READY] == 1.0;
 }
 
 static double condition(double *x, double low, double allow, int lost) {
@@ -260,6 +277,7 @@ static double condition(double *x, double low, double allow, int lost) {
     double quantum = x[QUANTUM], reference = x[ROUGH_REF];
     int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
     if (!known && !smooth && !lost) return 0.0;
+    if (x[RST_LEVEL] > 0.0) return 0.0;
     double flat = known ? FLAT_KNOWN : FLAT_YOUNG;
     if (smooth || lost) flat *= LOST_SHARE;
     return low - base > flat * (threshold - base) ? 1.0 : 0.0;
@@ -318,7 +336,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
     double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
     x[LAST_LOW] = low;
     if (flow == 0.0) return level;
-    double allow = allow_for(x, flow, low);
+    double allow = allow_for(x, sensed < INFINITY ? max2(flow, sensed) : flow, low);
     if (x[READY] == 1.0) {
         double top = x[TOP] + allow;
         if (low > top) {

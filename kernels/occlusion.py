@@ -19,12 +19,14 @@ the cap (MARGIN_MOST, bolder: most periods of a slow wander) does else. MARGIN, 
 FLAT_* are chosen on generated signals, not derived, so the rate of the whole is measured, not proven: docs and tests say
 what was seen. Most of what is left comes in the first two days of quiet sensors sampled every few seconds.
 
-Flow: a flow that lasts two rows or more and lies above all that the envelope has seen lifts it by (top or base)
-((Q/Qseen)^2 - 1), the turbulent bound, until it is learned; afterwards by no more than it really rose. A pulse that
-is over within a row needs no lift (f is the smaller of two), and a lift for it would make pulsed pumps deaf. No flow
-programmed: not judged, not learned. Learning stops while a condition is on; an active one ends when the pressure is
-back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet pressure above its own top is taken off
-(common mode). Rows that repeat exactly beyond habit are a stuck sensor.
+Flow: P = P_body + R Q, so the pressure follows what is pumped: programmed or sensed, whichever is more. A flow that
+lasts two rows or more and lies above what the envelope has seen lifts it by (top or base) ((Q/Qseen)^2 - 1), the
+turbulent bound, until two periods at that flow are learned (so many make a top); afterwards by no more than it really
+rose. A pulse that is over within a row needs no lift (f is the smaller of two), and a lift for it would make pulsed
+pumps deaf. A restart that is seen to deliver above tolerance (kernels/restart.py) explains a jump where nothing measures
+how much. No flow programmed: not judged, not learned. Learning stops while a condition is on; an active one ends when
+the pressure is back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet pressure above its own top
+is taken off (common mode). Rows that repeat exactly beyond habit are a stuck sensor.
 
 Scale-free: only sums, ratios and roots of pressures, so that factors of two can't change a decision; no absolute
 pressure, flow, compliance or row number is evidence. State: kernels.state, block OCCLUSION. Constants without another
@@ -50,6 +52,7 @@ from kernels.pressure_model import (
     YOUNG_DAYS,
     drop_part,
     flatten,
+    flow_lift_kpa,
     learn,
     span_us,
 )
@@ -63,6 +66,8 @@ FLAT_YOUNG: Final = 16.0
 LOST_SHARE: Final = 0.25  # of FLAT_*, and of the healthy roughness below which it counts as lost
 HOLD_ROWS: Final = 2.0  # rows for which a condition must stand, beside the two in f
 CLEAR_SHARE: Final = 0.25  # of the peak: a fall below it ends a condition too
+SENSED_FINEST: Final = 1.0 / 64.0  # of the sensed flow: no habit of it is finer
+MORE_FLOW: Final = 1.01  # of every flow seen before: from there on a period is begun anew
 STUCK_ROWS: Final = 8.0  # equal readings beyond twice the habit: the sensor is stuck
 
 
@@ -88,6 +93,7 @@ def reset(x: NDArray[np.float64]) -> None:
     ):
         x[slot] = np.nan
     x[st.OCC_QUANTUM_KPA] = np.inf
+    x[st.OCC_FLOW_NEXT_UL_H] = 0.0
     x[st.OCC_PART_ROWS] = FIRST_ROWS
     x[st.OCC_PART_MAX_KPA], x[st.OCC_PART_MIN_KPA] = -np.inf, np.inf
 
@@ -150,24 +156,26 @@ def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) ->
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _allow(x: NDArray[np.float64], flow_ul_h: float, low_kpa: float) -> float:
-    """Lift of the envelope (kPa) for a flow above all that it has seen; fades over 16 rows once that flow is gone."""
+    """Lift of the envelope (kPa) for a flow above all that it has seen; fades over 16 rows once that flow is known or gone.
+
+    The period in which such a flow begins is begun anew, so that it is one at that flow.
+    """
     lasting = min(flow_ul_h, x[st.OCC_FLOW_LAST_UL_H]) if flow_ul_h > 0.0 else 0.0
+    seen, before = x[st.OCC_FLOW_TOP_UL_H], max(x[st.OCC_FLOW_TOP_UL_H], x[st.OCC_FLOW_NEXT_UL_H])
+    if x[st.OCC_READY] == 1.0 and lasting > MORE_FLOW * max(before, x[st.OCC_PART_FLOW_UL_H]):
+        drop_part(x)
     x[st.OCC_PART_FLOW_UL_H] = max(x[st.OCC_PART_FLOW_UL_H], lasting)
     if flow_ul_h > 0.0:
         x[st.OCC_FLOW_LAST_UL_H] = flow_ul_h
-        if x[st.OCC_FLOW_TOP_UL_H] == 0.0:
-            x[st.OCC_FLOW_TOP_UL_H] = flow_ul_h
+        if seen == 0.0:
+            x[st.OCC_FLOW_TOP_UL_H] = seen = flow_ul_h
     if x[st.OCC_READY] == 0.0:
         return 0.0
-    base, top = x[st.OCC_BASE_KPA], x[st.OCC_TOP_KPA]
-    seen = x[st.OCC_FLOW_TOP_UL_H]
-    if lasting > 1.05 * seen:
-        ratio = lasting / seen
-        allow = max(abs(base), abs(top)) * (ratio * ratio - 1.0)
-    else:
+    allow = flow_lift_kpa(x, lasting)
+    if allow == 0.0:
         # The flow is gone: what is left of the lift is at most what it really raised the pressure by.
-        allow = 0.9375 * min(x[st.OCC_ALLOW_KPA], max(low_kpa - top, 0.0))
-        if allow < ROUNDING * (x[st.OCC_THRESHOLD_KPA] - base):
+        allow = 0.9375 * min(x[st.OCC_ALLOW_KPA], max(low_kpa - x[st.OCC_TOP_KPA], 0.0))
+        if allow < ROUNDING * (x[st.OCC_THRESHOLD_KPA] - x[st.OCC_BASE_KPA]):
             allow = 0.0
     x[st.OCC_ALLOW_KPA] = allow
     return float(allow)
@@ -175,7 +183,13 @@ def _allow(x: NDArray[np.float64], flow_ul_h: float, low_kpa: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> int:
-    """Whether the sensed flow stands far below its own habit (a pump whose flow yields to resistance)."""
+    """Whether the sensed flow stands far below its own habit (a pump whose flow yields to resistance).
+
+    An odd first value wears off: what moves the habit is bounded by its deviation, but never by less than a share of
+    what is sensed. A pump that is asked for nothing shows nothing of it.
+    """
+    if programmed_ul_h == 0.0 and x[st.OCC_PROGRAMMED] == 1.0:
+        return 0
     share = sensed_ul_h / programmed_ul_h if programmed_ul_h > 0.0 else sensed_ul_h
     if not abs(share) < np.inf:
         return 0
@@ -187,10 +201,12 @@ def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: fl
     x[st.OCC_SENSED_NOW] += 0.25 * (share - x[st.OCC_SENSED_NOW])
     if x[st.OCC_LEVEL] == 0.0 and x[st.OCC_OUT_ROWS] == 0.0:
         dev = x[st.OCC_SENSED_DEV]
-        off = min(max(share - mean, -4.0 * dev), 4.0 * dev)
+        most = 4.0 * max(dev, SENSED_FINEST * max(abs(mean), abs(share)))
+        off = min(max(share - mean, -most), most)
         x[st.OCC_SENSED_MEAN] += off / 64.0
         x[st.OCC_SENSED_DEV] += (abs(off) - dev) / 64.0
-    return 1 if x[st.OCC_SENSED_NOW] < mean - 6.0 * x[st.OCC_SENSED_DEV] and x[st.OCC_READY] == 1.0 else 0
+    dev = max(x[st.OCC_SENSED_DEV], SENSED_FINEST * abs(mean))
+    return 1 if x[st.OCC_SENSED_NOW] < mean - 6.0 * dev and x[st.OCC_READY] == 1.0 else 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -219,6 +235,8 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     lost = smooth or sensed_lost == 1
     if not known and not lost:
         return 0.0  # a first rising on a quiet sensor is a jump of any number of noises
+    if x[st.RST_LEVEL] > 0.0:
+        return 0.0  # more is pumped than asked, nobody measures how much: R Q jumps
     flat = FLAT_KNOWN if known else FLAT_YOUNG
     if lost:
         flat *= LOST_SHARE
@@ -246,7 +264,7 @@ def occlusion_row(
     """Fold one row; return 0 normal, 1 pending, 2 active.
 
     x: float64[SIZE]. t_us: us. pressure_kpa, inlet_kpa: kPa at outlet and inlet. programmed_ul_h: mean programmed flow
-    since the last row with boluses (NaN = unknown). sensed_ul_h: uL/h. Any of them may be NaN or infinite = not reported.
+    since the last row with boluses (NaN = unknown). sensed_ul_h: uL/h, measured, else counted. Any of them may be NaN or infinite = not reported.
     """
     x = borrow(x)
     level = int(x[st.OCC_LEVEL])
@@ -282,7 +300,7 @@ def occlusion_row(
     x[st.OCC_LAST_LOW_KPA] = low_kpa
     if flow_ul_h == 0.0:
         return level
-    allow_kpa = _allow(x, flow_ul_h, low_kpa)
+    allow_kpa = _allow(x, max(flow_ul_h, sensed_ul_h) if sensed_ul_h < np.inf else flow_ul_h, low_kpa)
     due = 0.0
     if x[st.OCC_READY] == 1.0:
         top_kpa = x[st.OCC_TOP_KPA] + allow_kpa

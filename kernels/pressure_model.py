@@ -10,7 +10,8 @@ breathing, posture). K(n) is where the next of n + 1 independent Gumbel maxima e
 
 What may be learned. A block rises by flow / compliance: at 0.1 mL/day into 21 uL/kPa still 4.8 kPa a day, twice the width
 of a usual patient. A sensor drifts by some hundredths of a width a day. So once a day is known a period is entered as at
-most FOLLOW widths a day above what is known: a drift is followed, a block is not, however long it lasts. Two cases move
+most FOLLOW widths a day above what is known: a drift is followed, a block is not, however long it lasts. A period at a flow that
+the ring has not seen may lie higher by what that flow can raise the pressure by (`flow_lift_kpa`). Two cases move
 the ring as a whole: a day that lies entirely below it, and one that lies entirely above it by one jump (a new sensor).
 A younger ring must follow, since its first morning is news to it: it is judged by its own shape (`straight`).
 """
@@ -152,6 +153,30 @@ def straight(x: NDArray[np.float64]) -> bool:
     return bool(rest > max(YOUNG_RAMP * spread / n, EVEN_RING * whole, BEYOND_BASE * abs(start)))
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def flow_lift_kpa(x: NDArray[np.float64], flow_ul_h: float) -> float:
+    """What a flow (uL/h) above the one of the ring's top can raise the pressure by, kPa: resistance grows at most with Q (turbulent)."""
+    seen = x[st.OCC_FLOW_TOP_UL_H]
+    if not flow_ul_h > seen:
+        return 0.0
+    ratio = flow_ul_h / seen
+    return float(max(abs(x[st.OCC_BASE_KPA]), abs(x[st.OCC_TOP_KPA])) * (ratio * ratio - 1.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _learn_flow(x: NDArray[np.float64], merged: bool) -> None:
+    """The flow that belongs to the ring's top: known once two periods in a row had it, as the top is the second largest.
+
+    merged: the last two have just become one.
+    """
+    flow, seen, before = x[st.OCC_PART_FLOW_UL_H], x[st.OCC_FLOW_TOP_UL_H], x[st.OCC_FLOW_NEXT_UL_H]
+    x[st.OCC_FLOW_NEXT_UL_H] = flow
+    if flow <= seen:
+        x[st.OCC_FLOW_TOP_UL_H] = max(flow, 0.9 * seen)
+    elif before > seen and not merged:
+        x[st.OCC_FLOW_TOP_UL_H] = min(flow, before)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def close_part(x: NDArray[np.float64]) -> None:
     """Move the open period into the ring; merge neighbours and double the period while it is shorter than a day."""
@@ -171,6 +196,7 @@ def close_part(x: NDArray[np.float64]) -> None:
             most = max(most, x[st.OCC_RING_MEAN + i])
         share = min(x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] / DAY_US, 1.0)
         follow = FOLLOW * share * (x[st.OCC_TOP_KPA] - x[st.OCC_BASE_KPA])
+        follow += flow_lift_kpa(x, x[st.OCC_PART_FLOW_UL_H])
         mean, largest = min(mean, most + follow), min(largest, x[st.OCC_TOP_KPA] + follow)
     if n == RING:
         for i in range(RING - 1):
@@ -179,6 +205,7 @@ def close_part(x: NDArray[np.float64]) -> None:
         n -= 1
     x[st.OCC_RING_MAX + n], x[st.OCC_RING_MEAN + n] = largest, mean
     n += 1
+    merged = False
     if n == RING:
         x[st.OCC_READY] = 1.0
         if x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] < DAY_US:
@@ -188,6 +215,7 @@ def close_part(x: NDArray[np.float64]) -> None:
                 x[st.OCC_RING_MEAN + i] = 0.5 * (x[right] + x[right + 1])
             n = RING // 2
             x[st.OCC_PART_ROWS] *= 2.0
+            merged = True
     x[st.OCC_RING_N] = n
 
     rough = x[st.OCC_PART_ROUGH_KPA2] / rows
@@ -196,8 +224,7 @@ def close_part(x: NDArray[np.float64]) -> None:
         x[st.OCC_ROUGH_REF_KPA2] = rough
     else:
         x[st.OCC_ROUGH_REF_KPA2] += 0.25 * (min(rough, 4.0 * reference) - reference)
-    flow, seen = x[st.OCC_PART_FLOW_UL_H], x[st.OCC_FLOW_TOP_UL_H]
-    x[st.OCC_FLOW_TOP_UL_H] = seen + 0.5 * (flow - seen) if flow > seen else max(flow, 0.9 * seen)
+    _learn_flow(x, merged)
     inlet, inlet_top = x[st.OCC_PART_INLET_KPA], x[st.OCC_INLET_TOP_KPA]
     if not np.isnan(inlet):
         x[st.OCC_INLET_TOP_KPA] = inlet if np.isnan(inlet_top) else inlet_top + 0.125 * (inlet - inlet_top)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SIZE: Final = 512  # 4 kB, the most that a pump may take
-VERSION: Final = 5
+VERSION: Final = 6
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -160,7 +160,7 @@ OCC_PART_INLET_KPA: Final = 151  # kPa, its largest inlet pressure
 OCC_RING_N: Final = 152  # periods kept
 OCC_ROUGH_REF_KPA2: Final = 153  # kPa^2, healthy mean squared change from row to row
 OCC_ROUGH_KPA2: Final = 154  # kPa^2, the same over the last 16 rows
-OCC_FLOW_TOP_UL_H: Final = 155  # uL/h, largest flow that the envelope has seen
+OCC_FLOW_TOP_UL_H: Final = 155  # uL/h, flow that the envelope's top belongs to
 OCC_FLOW_LAST_UL_H: Final = 156  # uL/h, flow of the last row
 OCC_ALLOW_KPA: Final = 157  # kPa, added to the envelope for a flow it has not seen
 OCC_INLET_TOP_KPA: Final = 158  # kPa, top of the healthy inlet pressure
@@ -234,7 +234,7 @@ FILL_OFFSET_UL: Final = (
     280  # uL, carries on FILL_US .. FILL_ERROR_UL: the level sensor's offset before the fill
 )
 FILL_V_UL: Final = 281  # uL, estimate right after the fill
-# 282 is free
+OCC_FLOW_NEXT_UL_H: Final = 282  # uL/h, carries on OCCLUSION: largest flow of the last closed period
 LEAK_OUT_MIN_KPA: Final = 283  # kPa, smallest block mean of the excursion
 LEAK_OUT_UP_KPA: Final = 284  # kPa, largest rise over the smallest before within it
 LEAK_OUT_SCORE: Final = 285  # 1, log likelihood ratio of its block means: nothing moves them against as ever

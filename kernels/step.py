@@ -173,7 +173,10 @@ def rows(
         x[ROWS] += 1.0
         if has_counter or not np.isnan(flow_ul_h):
             x[SENSING_ROWS] += 1.0
-        level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, sensed_ul_h)
+        shown_ul_h = (
+            sensed_ul_h if np.isnan(flow_ul_h) else flow_ul_h
+        )  # strokes are seen by a flow sensor only
+        level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, shown_ul_h)
         if level != x[OCCLUSION_LEVEL]:
             count = _signal(signals, count, row, OCCLUSION, level)
             x[OCCLUSION_LEVEL] = level

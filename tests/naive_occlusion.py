@@ -75,7 +75,7 @@ class NaiveOcclusion:
         self.ready = False
         self.base = self.top = self.threshold = math.nan
         self.rough, self.rough_ref = 0.0, 0.0
-        self.flow_top, self.flow_last, self.allow = 0.0, 0.0, 0.0
+        self.flow_top, self.flow_next, self.flow_last, self.allow = 0.0, 0.0, 0.0, 0.0
         self.inlet_top = math.nan
         self.sensed: list[float] | None = None  # mean, deviation, now
         self.programmed_before = False
@@ -118,7 +118,7 @@ class NaiveOcclusion:
         self.last_low = low
         if flow == 0:
             return self.level
-        self._allow_for(flow, low)
+        self._allow_for(max(flow, sensed) if math.isfinite(sensed) else flow, low)
         due = self._due(low, lost=lost) if self._excursion(low, before) else 0
         if due:
             self.hold += due
@@ -143,6 +143,8 @@ class NaiveOcclusion:
         return False
 
     def _sensed_lost(self, programmed: float, sensed: float) -> bool:
+        if programmed == 0 and self.programmed_before:
+            return False
         share = sensed / programmed if programmed > 0 else sensed
         if not math.isfinite(share):
             return False
@@ -152,11 +154,11 @@ class NaiveOcclusion:
         mean, dev, now = self.sensed
         now += 0.25 * (share - now)
         if self.level == 0 and self.out is None:
-            off = min(max(share - mean, -4 * dev), 4 * dev)
-            self.sensed = [mean + off / 64, dev + (abs(off) - dev) / 64, now]
-        else:
-            self.sensed = [mean, dev, now]
-        return self.ready and now < mean - 6 * self.sensed[1]
+            most = 4 * max(dev, max(abs(mean), abs(share)) / 64)
+            off = min(max(share - mean, -most), most)
+            mean, dev = mean + off / 64, dev + (abs(off) - dev) / 64
+        self.sensed = [mean, dev, now]
+        return self.ready and now < mean - 6 * max(dev, abs(mean) / 64)
 
     def _flow(self, programmed: float, sensed: float) -> float:
         if programmed > 0:
@@ -175,23 +177,29 @@ class NaiveOcclusion:
             self.level, self.hold, self.out = 0, 0, None
         return self.level
 
+    def _lift(self, flow: float) -> float:
+        if flow <= self.flow_top:
+            return 0.0
+        ratio = flow / self.flow_top
+        return max(abs(self.base), abs(self.top)) * (ratio * ratio - 1)
+
     def _allow_for(self, flow: float, low: float) -> None:
-        lasting = 0.0
+        lasting = min(flow, self.flow_last) if flow > 0 else 0.0
+        known = [self.flow_top, self.flow_next, *self.part.flows]
+        if self.ready and lasting > 1.01 * max(known):
+            self.part = Part()
         if flow > 0:
-            lasting = min(flow, self.flow_last)
             self.part.flows.append(lasting)
             self.flow_last = flow
             if self.flow_top == 0:
                 self.flow_top = flow
         if not self.ready:
             return
-        if lasting > 1.05 * self.flow_top:
-            ratio = lasting / self.flow_top
-            self.allow = max(abs(self.base), abs(self.top)) * (ratio * ratio - 1)
-            return
-        self.allow = 0.9375 * min(self.allow, max(low - self.top, 0.0))
-        if self.allow < 1e-6 * (self.threshold - self.base):
-            self.allow = 0.0
+        self.allow, before = self._lift(lasting), self.allow
+        if self.allow == 0.0:
+            self.allow = 0.9375 * min(before, max(low - self.top, 0.0))
+            if self.allow < 1e-6 * (self.threshold - self.base):
+                self.allow = 0.0
 
     def _excursion(self, low: float, before: float) -> bool:
         if not self.ready:
@@ -280,13 +288,14 @@ class NaiveOcclusion:
             self.out = None
         elif self.ready and self.span_us >= 24 * HOUR_US:
             share = min(self.part_rows * self.period_us / (24 * HOUR_US), 1.0)
-            follow = 0.5 * share * (self.top - self.base)
+            follow = 0.5 * share * (self.top - self.base) + self._lift(max(part.flows, default=0.0))
             mean, largest = min(mean, max(self.means) + follow), min(largest, self.top + follow)
         self.maxima = [*self.maxima, largest][-12:]
         self.means = [*self.means, mean][-12:]
+        merged = len(self.maxima) == 12 and not self.day_known
         if len(self.maxima) == 12:
             self.ready = True
-            if not self.day_known:
+            if merged:
                 self.maxima = [max(a, b) for a, b in zip(self.maxima[::2], self.maxima[1::2], strict=True)]
                 self.means = [0.5 * (a + b) for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
                 self.part_rows *= 2
@@ -296,10 +305,11 @@ class NaiveOcclusion:
         else:
             self.rough_ref += 0.25 * (min(rough, 4 * self.rough_ref) - self.rough_ref)
         flow = max(part.flows, default=0.0)
-        if flow > self.flow_top:
-            self.flow_top += 0.5 * (flow - self.flow_top)
-        else:
+        if flow <= self.flow_top:
             self.flow_top = max(flow, 0.9 * self.flow_top)
+        elif self.flow_next > self.flow_top and not merged:
+            self.flow_top = min(flow, self.flow_next)
+        self.flow_next = flow
         if part.inlets:
             inlet, known = max(part.inlets), self.inlet_top
             self.inlet_top = inlet if math.isnan(known) else known + 0.125 * (inlet - known)

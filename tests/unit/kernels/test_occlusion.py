@@ -99,11 +99,11 @@ def test_cut_anywhere_changes_no_bit(cut: int):
 
 
 def test_state_stays_in_its_block():
-    """The kernel writes nothing outside OCCLUSION 128..207."""
+    """The kernel writes nothing outside OCCLUSION 128..207 and the slot that carries it on."""
     x = fresh()
     before = x.copy()
     occlusion_levels(x, *hard_recording(2)[:3])
-    outside = np.r_[0:128, 208 : st.SIZE]
+    outside = np.setdiff1d(np.r_[0:128, 208 : st.SIZE], [st.OCC_FLOW_NEXT_UL_H])
     assert x[outside].tobytes() == before[outside].tobytes()
     assert not np.isnan(x[st.OCC_THRESHOLD_KPA])
 
@@ -259,6 +259,55 @@ def test_common_rise_of_inlet_is_silent():
     inlet = 10.0 + rise + 0.02 * rng.standard_normal(t_s.size)
     assert not np.any(occlusion_levels(fresh(), t_s, pressure, 4.0, inlet_kpa=inlet) == 2.0)
     assert first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, 4.0)) > 15 * DAY_S
+
+
+def flow_driven_kpa(rng: np.random.Generator, t_s: Floats, flow: Floats) -> Floats:
+    """Outlet pressure of a line in which the flow makes most of it: 12 kPa with a rhythm of 2 kPa, and 32 kPa at a flow of 1."""
+    rhythm = 2.0 * np.sin(2 * np.pi * t_s / DAY_S)
+    return 12.0 + rhythm + 32.0 * flow + 0.3 * rng.standard_normal(t_s.size)
+
+
+@compiled
+@pytest.mark.parametrize("days", [3.0, 9.0, 20.0])
+@pytest.mark.parametrize("rise", [0.03, 0.1, 0.25])
+@pytest.mark.parametrize("seen_by", ["program", "flow sensor"])
+def test_more_flow_is_more_pressure(days: float, rise: float, seen_by: str):
+    """A flow that rises for good, by program or as measured, raises the pressure day after day: that blocks nothing."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        t_s = times_s(days + 15, 900.0)
+        flow = np.where(t_s > (days + seed / 3) * DAY_S, 1.0 + rise, 1.0)
+        pressure = flow_driven_kpa(rng, t_s, flow)
+        measured = flow * (1.0 + 0.01 * rng.standard_normal(t_s.size))
+        programmed = 5e6 * (flow if seen_by == "program" else np.ones(t_s.size))
+        levels = occlusion_levels(fresh(), t_s, pressure, programmed, 5e6 * measured)
+        assert not np.any(levels == 2.0), seed
+
+
+@compiled
+def test_block_after_more_flow_is_found():
+    """A flow that was raised is learned within days, so that a block a week later is told by its first 14 kPa of 22."""
+    rng = np.random.default_rng(4)
+    t_s = times_s(30, 900.0)
+    flow = np.where(t_s > 15 * DAY_S, 1.2, 1.0)
+    pressure = flow_driven_kpa(rng, t_s, flow) + 1.0 * np.maximum(t_s - 22 * DAY_S, 0.0) / 3600.0
+    found_s = first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, 5e6 * flow))
+    assert 22 * DAY_S < found_s < 22 * DAY_S + 14 * 3600.0
+
+
+@pytest.mark.parametrize("odd", [0.0, 1e-9, 300.0])
+def test_sensed_flow_is_learned_from_any_first_value(odd: float):
+    """An odd first reading wears off: a sensed flow that is later cut by half beside a pressure jump is a block."""
+    rng = np.random.default_rng(6)
+    t_s = times_s(20, 900.0)
+    yields = t_s > 18 * DAY_S
+    sensed = 4.0 * np.where(yields, 0.5, 1.0) * (1.0 + 0.02 * rng.standard_normal(t_s.size))
+    sensed[:2] = 4.0 * odd
+    pressure = healthy_kpa(rng, t_s, Line(postures_kpa=(0.0, 0.0, 0.0))) + np.where(yields, 3.0, 0.0)
+    found_s = first_active_s(t_s, occlusion_levels(fresh(), t_s, pressure, 4.0, sensed))
+    assert 18 * DAY_S < found_s < 18 * DAY_S + 6 * 900.0
+    whole = occlusion_levels(fresh(), t_s, pressure, 4.0, np.full(t_s.size, 4.0))
+    assert not first_active_s(t_s, whole) < 18 * DAY_S + 6 * 900.0
 
 
 @pytest.mark.parametrize("closes_s", [2.0, 60.0])
