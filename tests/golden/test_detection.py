@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from thecaflow.evaluation import bars, fleets, tables
+from thecaflow.evaluation import bars, fleets, resampling, tables
 from thecaflow.evaluation.result import evaluate
 
 SEED: Final = 20_260_101
@@ -61,3 +61,16 @@ def test_a_small_fleet_holds_the_bars_less_what_chance_may_do(name: str, tmp_pat
     verdicts = bars.judge(result, quick(asked, result.pooled.faults, harmful, result.healthy_years))
     failed = [f"{one.what}: asked {one.asked}, found {one.found}" for one in verdicts if not one.passed]
     assert not failed, "\n".join([*failed, tables.lapses(result)])
+
+
+def test_a_coarser_sampling_loses_few_faults(tmp_path: Path):
+    """Recall of faults that last falls by no more than the bar and chance from every second to every quarter of an hour."""
+    file = tmp_path / "seen.jsonl"
+    for _ in resampling.look_at_all(resampling.plans(SEED, each=3), file, processes=2):
+        pass
+    seen = resampling.read(file)
+    pooled = [one for one in resampling.recalls(seen, SEED) if not one.kind]
+    assert all(one.faults for one in pooled)
+    kept = {one.period_s: 1.0 - (one.fall.value or 0.0) for one in pooled}
+    asked = {one.period_s: lowered(1.0 - resampling.MOST_FALL, one.faults) for one in pooled}
+    assert {period_s: kept[period_s] for period_s in kept if kept[period_s] < asked[period_s]} == {}, seen

@@ -1,8 +1,9 @@
-"""What `make evaluate` runs: the normal and the stress fleet, their evaluations, and the bars they are held against."""
+"""What `make evaluate` runs: the normal and the stress fleet and recordings that are thinned, and the bars they are held against."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from contract.errors import ThecaflowError
-from thecaflow.evaluation import bars, fleets, pictures, tables
+from thecaflow.evaluation import bars, fleets, pictures, resampling, tables
 from thecaflow.evaluation.result import Evaluation, evaluate
 
 _EVERY_S: Final = 30.0
@@ -39,7 +40,12 @@ Interrupted, it goes on where it stood if it is called with the same folder and 
     "--share", type=click.FloatRange(0, 10, min_open=True), default=1.0, show_default=True,
     help="Size of the fleets; below 1 the bars on their size fail.",
 )  # fmt: skip
-@click.option("--only", type=click.Choice(["normal", "stress"]), default=None, help="One of the two fleets.")
+@click.option(
+    "--only",
+    type=click.Choice(["normal", "stress", "resampled"]),
+    default=None,
+    help="One of the three parts.",
+)
 def main(seed: int, folder: Path, processes: int, share: float, only: str | None) -> None:
     """Simulate the fleets, fold them, print how well faults were found and whether that is good enough."""
     console = tables.wide_console()
@@ -57,6 +63,8 @@ def main(seed: int, folder: Path, processes: int, share: float, only: str | None
             tables.show(result, console)
             console.print(tables.bars(verdicts))
             passed = passed and all(one.passed for one in verdicts)
+    if only in (None, "resampled"):
+        passed = _resample(seed, share, folder, processes, console) and passed
     console.print("evaluation passed" if passed else "evaluation FAILED")
     raise click.exceptions.Exit(0 if passed else 1)
 
@@ -66,21 +74,40 @@ def _run(fleet: fleets.Fleet, folder: Path, processes: int, console: Console) ->
     file = folder / f"{fleet.name}-{fleet.plan.seed}.jsonl"
     total = fleet.plan.pumps
     console.print(f"{fleet.name}: {total} pumps over {fleet.plan.days:g} days, seed {fleet.plan.seed}")
-    began_s = told_s = time.monotonic()
-    first = None
-    for done in fleets.score_fleet(fleet, file, processes):
-        first = done if first is None else first
-        now_s = time.monotonic()
-        if now_s - told_s >= _EVERY_S and done > first:
-            left_s = (now_s - began_s) / (done - first) * (total - done)
-            click.echo(f"{fleet.name}: {done} of {total} pumps, about {left_s / 60:.0f} min left", err=True)
-            told_s = now_s
-    console.print(f"{fleet.name}: scored in {time.monotonic() - began_s:.0f} s")
+    _follow(fleet.name, fleets.score_fleet(fleet, file, processes), total, console)
     result = evaluate(fleets.read_scores(file), fleet.plan.seed)
     written = msgspec.json.format(msgspec.json.encode(result), indent=1)
     (folder / f"{fleet.name}.json").write_bytes(written + b"\n")
     pictures.write(result, folder / fleet.name)
     return result
+
+
+def _resample(seed: int, share: float, folder: Path, processes: int, console: Console) -> bool:
+    """Look at thinned recordings, print what a coarser sampling costs; whether that is little enough."""
+    made = resampling.plans(seed, max(round(share * resampling.EACH), 1))
+    file = folder / f"resampled-{seed}.jsonl"
+    total = sum(plan.pumps for plan in made)
+    _follow("resampled", resampling.look_at_all(made, file, processes), total, console)
+    found = resampling.recalls(resampling.read(file), seed)
+    (folder / "resampled.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    verdicts = resampling.judge(found)
+    console.print(resampling.table(found))
+    console.print(tables.bars(verdicts))
+    return all(one.passed for one in verdicts)
+
+
+def _follow(name: str, progress: Iterable[int], total: int, console: Console) -> None:
+    """Wait for the work that `progress` counts, telling every half minute how far it is."""
+    began_s = told_s = time.monotonic()
+    first = None
+    for done in progress:
+        first = done if first is None else first
+        now_s = time.monotonic()
+        if now_s - told_s >= _EVERY_S and done > first:
+            left_s = (now_s - began_s) / (done - first) * (total - done)
+            click.echo(f"{name}: {done} of {total} pumps, about {left_s / 60:.0f} min left", err=True)
+            told_s = now_s
+    console.print(f"{name}: scored in {time.monotonic() - began_s:.0f} s")
 
 
 if __name__ == "__main__":

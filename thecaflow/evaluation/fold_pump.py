@@ -54,9 +54,8 @@ def fold_pump(lines: Iterable[bytes], until_us: int, *, prior: bool) -> Told | N
     facts = analyse(seen, until_us=until_us).facts
     priors: list[Forecast] = []
     if prior:
-        bare = without_measurements(_counted(seen))
-        unmeasured = [Sighting(event=event, digest=str(n).encode(), raw=b"") for n, event in enumerate(bare)]
-        priors = [one for one in analyse(unmeasured, until_us=until_us).facts if isinstance(one, Forecast)]
+        bare = _once(without_measurements(_counted(seen)))
+        priors = [one for one in analyse(bare, until_us=until_us).facts if isinstance(one, Forecast)]
     events = [one.event for one in seen]
     first_us = min(event.at_us for event in events)
     return Told(
@@ -69,6 +68,11 @@ def fold_pump(lines: Iterable[bytes], until_us: int, *, prior: bool) -> Told | N
     )
 
 
+def alerts_of(events: Iterable[PumpEvent], until_us: int) -> list[Alert]:
+    """The alert lines of one pump's events, of which none comes twice, up to `until_us`."""
+    return [fact for fact in analyse(_once(events), until_us=until_us).facts if isinstance(fact, Alert)]
+
+
 def score_lines(
     lines: Iterable[bytes], labels: Sequence[Label], until_us: int, labelled: Collection[str]
 ) -> PumpScore | None:
@@ -77,6 +81,11 @@ def score_lines(
     if told is None:
         return None
     return score_pump(labels, told.alerts, told.forecasts, told.priors, told.span_us, labelled)
+
+
+def _once(events: Iterable[PumpEvent]) -> list[Sighting]:
+    """Sightings of events that come once, so that none is ever compared with another."""
+    return [Sighting(event=event, digest=str(n).encode(), raw=b"") for n, event in enumerate(events)]
 
 
 def _counted(seen: Iterable[Sighting]) -> list[PumpEvent]:
