@@ -20,8 +20,9 @@ from contract.errors import StaleStateError
 from contract.facts import Alert, Dose, Fact, Forecast, fact_name
 from processors import deadlines, pump_state, uploads
 from processors.deadlines import WINDOW_PATIENCE_US
-from processors.pump_state import STATE_VERSION, PumpState
+from processors.pump_state import PumpState
 from processors.timeline import NEVER_US
+from processors.versions import STATE_VERSION
 from storage.types import FactKind, FactRow
 
 FactPlace = tuple[int, FactKind, str, str]  # at, kind, cause, alert_id

@@ -12,8 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.facts import KERNEL
-from kernels import state as columns
 from kernels import step
 from processors.alerts import Book
 from processors.timeline import GENESIS, NEVER_US, Clock, Key
@@ -109,9 +107,6 @@ def begin(pump: str) -> PumpState:
     """A pump of which nothing is known."""
     program = Program(head=np.zeros(8), schedule=np.zeros((1, 2)), boluses=np.empty((0, 5)))
     return PumpState(pump=pump, x=step.fresh(), program=program, book=Book(pump=pump))
-
-
-STATE_VERSION: Final = f"{KERNEL}/{columns.VERSION}"
 
 
 def _to_wire(part: Any) -> Any:

@@ -13,22 +13,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.facts import Cause, Readiness, ReadyState
+from contract.facts import Cause, Readiness
 from kernels import air, channels, drive, fluid_habit, health, reservoir, wear
 from kernels import state as s
 from processors.alerts import Condition
 from processors.channel_needs import NEEDS, Need, serves
 from processors.pump_state import HOUR_US, PumpState
+from processors.ready_words import ABSENT, LOST, READY, WARMING, said
 
 RARE_US: Final = 48 * HOUR_US  # of rows without a reading: a channel that comes once a day is there
 LOST_TEXT: Final = "{channels}: nothing, or the very same reading, for 6 h of rows. Not watched meanwhile: {causes}. Look at the sensor and the relay."
-_READY, _WARMING, _ABSENT, _LOST = range(1, 5)
-_STATES: Final[dict[int, ReadyState]] = {
-    _READY: "ready",
-    _WARMING: "warming_up",
-    _ABSENT: "blind",
-    _LOST: "blind",
-}
 _VALID: Final = {
     **{name: s.CH_NOISY + n * channels.SIZE + channels.VALID_US for n, name in enumerate(channels.NAMES[:5])},
     "reservoir_ml": s.CH_LEVEL_VALID_US,
@@ -57,15 +51,9 @@ def judge(state: PumpState, at_us: int) -> tuple[tuple[int, ...], list[Readiness
     now = tuple(_verdict(state, need, live, lost) for need in NEEDS)
     before = state.ready or (0,) * len(NEEDS)
     lines = [
-        Readiness(
-            pump=state.pump,
-            at_us=at_us,
-            cause=need.cause,
-            state=_STATES[verdict],
-            why=_why(need, verdict),
-        )
-        for need, verdict, said in zip(NEEDS, now, before, strict=True)
-        if verdict != said
+        one
+        for one, verdict, was in zip(said(state.pump, at_us, now), now, before, strict=True)
+        if verdict != was
     ]
     return now, lines
 
@@ -108,19 +96,8 @@ def _evidence(x: NDArray[np.float64], missed: list[str], causes: list[Cause]) ->
 
 def _verdict(state: PumpState, need: Need, live: frozenset[str], lost: frozenset[str]) -> int:
     if not serves(need, live):
-        return _LOST if serves(need, live | lost) else _ABSENT
-    return _READY if _LEARNED[need.cause](state.x) else _WARMING
-
-
-def _why(need: Need, verdict: int) -> str:
-    ways = " or ".join(sorted(" with ".join(sorted(way)) for way in need.ways))
-    if verdict == _READY:
-        return f"It is watched by {ways}, as far as this pump reports them: {need.tells}."
-    if verdict == _WARMING:
-        return f"{_LEARNS[need.cause]} is not known yet."
-    if verdict == _LOST:
-        return f"It needs {ways}: what this pump reported of it is null or stands still for 6 h of rows."
-    return f"It needs {ways}, which this pump does not report."
+        return LOST if serves(need, live | lost) else ABSENT
+    return READY if _LEARNED[need.cause](state.x) else WARMING
 
 
 # ------------------------------------------------------------------------------------------------ what is learned
@@ -167,28 +144,4 @@ _LEARNED: Final[dict[Cause, Callable[[NDArray[np.float64]], bool]]] = {
     Cause.WITHDRAWAL_RISK: lambda x: bool(fluid_habit.known(x)),
     Cause.DEVICE_DISAGREES: _moves,
     Cause.UNCLASSIFIED: lambda x: bool(x[s.HLT_DAYS] >= health.WARM),
-}
-_MOVEMENTS: Final = "How much the program asks for between two movements"
-_RATIO: Final = "Delivered / programmed"
-_VOLUME: Final = "What is in the reservoir (no fill is known)"
-_LEVEL_HABIT: Final = "The drug level that this patient is used to"
-_LEARNS: Final = {
-    Cause.OCCLUSION: "The healthy envelope of the outlet pressure",
-    Cause.STARVATION: "How low the inlet goes, or how much of the program flows, while all is well",
-    Cause.LEAK: "How low the outlet pressure goes while all is well",
-    Cause.AIR_IN_LINE: "The habit of flow, load and pulsation",
-    Cause.DRIVE_WEAR: "How the load changes from day to day",
-    Cause.MOTOR_STALL: _MOVEMENTS,
-    Cause.STALL_OVERDUE: _MOVEMENTS,
-    Cause.RESTART_OVERDOSE: _MOVEMENTS,
-    Cause.OVER_DELIVERY: _RATIO,
-    Cause.UNDER_DELIVERY: _RATIO,
-    Cause.DRY_BEFORE_ALARM: _VOLUME,
-    Cause.RESERVOIR_LOW: _VOLUME,
-    Cause.RESERVOIR_EMPTY: _VOLUME,
-    Cause.REFILL_MISMATCH: _VOLUME,
-    Cause.OVERDOSE_RISK: _LEVEL_HABIT,
-    Cause.WITHDRAWAL_RISK: _LEVEL_HABIT,
-    Cause.DEVICE_DISAGREES: _MOVEMENTS,
-    Cause.UNCLASSIFIED: "The habit of day means",
 }

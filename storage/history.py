@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from contract.codec import decode_msgpack
+from contract.codec import decode_msgpack, with_received
 from contract.events import CHANNELS, Event
 from contract.facts import Quarantined
 from storage.queries import named
@@ -122,6 +122,19 @@ class PastEvent:
     at_us: int
     received_us: int | None
     event: Event
+
+
+async def head(connection: Any, topic: str, pump: str) -> bytes | None:
+    """Return a pump's head state as the worker wrote it; None where nobody has folded it."""
+    return cast("bytes | None", await connection.fetchval(named("page_head"), topic, pump))
+
+
+async def log_and_head(connection: Any, topic: str, pump: str) -> tuple[list[bytes], bytes | None]:
+    """Return the wire bytes of a pump's whole log, `received` set, and its head state, of one snapshot."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        events = await connection.fetch(named("snapshot_events"), pump)
+        blob = await head(connection, topic, pump)
+    return [with_received(raw, us) if us is not None else raw for raw, us in events], blob
 
 
 async def alert_lines(connection: Any, alert_id: str) -> list[AlertLine]:

@@ -26,6 +26,7 @@ from dashboards.console.snapshots import DatabaseFleet, Snapshots
 from dashboards.console.stream import Streams
 from ingest.authority import REFRESH_EVERY_S, TokenList
 from storage.tokens import load_all
+from thecaflow.explaining.asked import Detectors
 from thecaflow.serving import Served, serve
 from thecaflow.settings import Settings
 
@@ -71,6 +72,7 @@ class _Process:
             snapshots=self._snapshots,
             database=self._database,
             answers=GatewayAnswers(self._client, settings.gateway_url, now_us),
+            detection=Detectors(self._database, settings.events_topic),
             sessions=self._sessions,
             settings=ConsoleSettings(
                 console_url=settings.console_url,

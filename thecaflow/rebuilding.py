@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from processors import heads
-from processors.pump_state import STATE_VERSION
 from processors.rebuild import Rebuilt, rebuild
+from processors.versions import STATE_VERSION
 from storage import pool
 from storage.migrate import require_current
 from storage.rebuild import rebuilding

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 
+from dashboards.console.detection import Detection
 from dashboards.console.session import Sessions, Viewer
 from dashboards.console.snapshot import AlertNow, Snapshot
 from ingest.answering import Answered
@@ -85,6 +86,7 @@ class Console:
     snapshots: SnapshotSource
     database: DatabaseSource
     answers: Answers
+    detection: Detection
     sessions: Sessions
     settings: ConsoleSettings
     now_us: Callable[[], int]

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dashboards.console.database import Asking
 from tests.integration.test_compare import live_fold
 from tests.workers import fetch
+from thecaflow.explaining.asked import Detectors
 from thecaflow.settings import Settings
 
 
@@ -50,6 +52,21 @@ async def test_the_log_of_record_explains_what_its_export_explains(settings: Set
         out.split("Evidence")[1].split("The channels")[0]
         == again.split("Evidence")[1].split("The channels")[0]
     )
+
+
+async def test_the_console_reads_the_same_from_the_database(settings: Settings):
+    """Readiness from the head that a worker wrote, and the tables of the command line, by one connection's queries."""
+    live = await live_fold(settings)
+    [(alert_id, pump), *_] = await fetch(live, "SELECT alert_id, pump FROM alert WHERE believed_to IS NULL")
+    database = Asking(live, connections=1)
+    detectors = Detectors(database, live.events_topic)
+    assert {one.pump for one in await detectors.readiness(pump)} == {pump}
+    told = await detectors.explanation(pump, alert_id)
+    await database.close()
+    code, out, err = await thecaflow(live, "explain", alert_id)
+    assert code == 0, err
+    assert [part.title for part in told.sections if part.title not in out] == []
+    assert len(told.sections) >= 3
 
 
 async def test_what_is_unknown_is_exit_1_and_no_tables_are_exit_2(settings: Settings):

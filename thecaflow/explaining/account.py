@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.events import CHANNEL_INDEX
-from contract.facts import Alert, AlertState
+from contract.facts import Alert, AlertState, Readiness
 from dashboards.causes import CAUSES
-from dashboards.console.pages.plots import CHANNELS_OF, OTHERWISE
+from dashboards.console.pages.plots import channels_of
 from kernels import ledger
 from kernels import state as s
+from processors import ready_words
+from processors.pump_state import PumpState
 from processors.timeline import Items
-from thecaflow.explaining.course import items_of, vectors_at
+from thecaflow.explaining.course import items_of, states_at
 from thecaflow.explaining.finding import Found
 from thecaflow.explaining.quantities import QUANTITIES
 from thecaflow.explaining.quantity import Quantity, Vector
@@ -64,6 +66,8 @@ class Account:
     trace: Sequence[tuple[int, Vector]]
     readings: Sequence[Reading]
     volumes: Sequence[tuple[str, float]]
+    readiness: Sequence[Readiness]
+    """At the alarm, of this cause, or of those that the alert says are not watched; empty of one that needs no channel."""
 
     @property
     def last(self) -> Alert:
@@ -84,12 +88,12 @@ class Account:
     @property
     def quantities(self) -> Sequence[Quantity]:
         """What the detector of this cause knows."""
-        return QUANTITIES.get(self.last.cause, ())
+        return QUANTITIES[self.last.cause]
 
     @property
     def channels(self) -> Sequence[str]:
         """The channels that tell of this cause, the same that its page shows."""
-        return CHANNELS_OF.get(self.last.cause, OTHERWISE)
+        return channels_of(self.last.cause, self.newest_evidence.evidence)
 
 
 def account_of(found: Found, traced: int = 0) -> Account:
@@ -99,18 +103,24 @@ def account_of(found: Found, traced: int = 0) -> Account:
     view = moments.view_us
     traces = np.linspace(view[0], view[1], traced).astype(np.int64).tolist() if traced else []
     times = sorted({moments.before_us, moments.alarm_us, *traces})
-    vectors = dict(zip(times, vectors_at(found.lines[0].pump, items, times), strict=True))
-    before, at_alarm = vectors[moments.before_us], vectors[moments.alarm_us]
+    states = dict(zip(times, states_at(found.lines[0].pump, items, times), strict=True))
+    before, at_alarm = states[moments.before_us].x, states[moments.alarm_us].x
     return Account(
         found=found,
         moments=moments,
         items=items,
         before=before,
         at_alarm=at_alarm,
-        trace=[(at_us, vectors[at_us]) for at_us in traces],
-        readings=_readings(found.lines[0].cause, items, moments),
+        trace=[(at_us, states[at_us].x) for at_us in traces],
+        readings=_readings(found.lines, items, moments),
         volumes=_volumes(before, at_alarm),
+        readiness=_readiness(found.lines, states[moments.alarm_us], moments.alarm_us),
     )
+
+
+def _readiness(lines: Sequence[Alert], state: PumpState, at_us: int) -> list[Readiness]:
+    causes = {lines[0].cause, *(cause for line in lines for cause in line.evidence.get("causes", ()))}
+    return [one for one in ready_words.said(state.pump, at_us, state.ready) if one.cause in causes]
 
 
 def column(items: Items, name: str) -> NDArray[np.float64]:
@@ -162,7 +172,7 @@ def _gone_us(lines: Sequence[Alert]) -> int:
     return at_us
 
 
-def _readings(cause: str, items: Items, moments: Moments) -> list[Reading]:
+def _readings(lines: Sequence[Alert], items: Items, moments: Moments) -> list[Reading]:
     """Least, mean and greatest of the channels of this cause; of a running total there is its rate in `volumes`."""
     view, onset_us, alarm_us = moments.view_us, moments.onset_us, moments.alarm_us
     cuts = np.searchsorted(items.rows_us, [view[0], onset_us, alarm_us], side="left").tolist()
@@ -170,7 +180,7 @@ def _readings(cause: str, items: Items, moments: Moments) -> list[Reading]:
     alarm = int(np.searchsorted(items.rows_us, alarm_us, side="right"))
     bounds = ((cuts[0], cuts[1]), (cuts[1], max(alarm, cuts[1])), (max(alarm, cuts[1]), end))
     told = []
-    for name in CHANNELS_OF.get(cause, OTHERWISE):
+    for name in channels_of(lines[0].cause, lines[0].evidence):
         if name == "delivered_ul":
             continue
         readings = column(items, name)

@@ -12,7 +12,6 @@ from processors import fold as physics
 from processors import pump_state, timeline
 from processors.pump_state import PumpState
 from processors.timeline import GENESIS, Items, Sighting
-from thecaflow.explaining.quantity import Vector
 
 
 def items_of(log: Iterable[Sighting]) -> Items:
@@ -22,16 +21,16 @@ def items_of(log: Iterable[Sighting]) -> Items:
     return timeline.arrange(settled, skews)
 
 
-def vectors_at(pump: str, items: Items, moments_us: Sequence[int]) -> list[Vector]:
-    """Vectors of kernels.state at each of the moments (ascending): the items up to it, ledgers moved on to it."""
+def states_at(pump: str, items: Items, moments_us: Sequence[int]) -> list[PumpState]:
+    """The pump's state at each of the moments (ascending): the items up to it, ledgers moved on to it."""
     state = pump_state.begin(pump)
-    vectors: list[Vector] = []
+    states: list[PumpState] = []
     done_us: int | None = None
     for moment_us in moments_us:
         state = physics.fold(state, _between(items, done_us, moment_us)).state
         done_us = moment_us
-        vectors.append(_moved(state, moment_us))
-    return vectors
+        states.append(_moved(state, moment_us))
+    return states
 
 
 def _between(items: Items, after_us: int | None, until_us: int) -> Items:
@@ -53,9 +52,9 @@ def _between(items: Items, after_us: int | None, until_us: int) -> Items:
     )
 
 
-def _moved(state: PumpState, at_us: int) -> Vector:
+def _moved(state: PumpState, at_us: int) -> PumpState:
     ahead = state.copy()
     if not ahead.explanted:
         program = ahead.program
         volumes.advance(ahead.x, program.head, program.schedule, program.boluses, float(at_us))
-    return ahead.x
+    return ahead

@@ -94,34 +94,49 @@ def from_files(paths: Sequence[str], wanted: Wanted, until_us: int | None) -> Fo
     raise _missing(wanted, seen, f"in the fold of {_names(paths)} up to {format_us(horizon_us)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A pump's log of record, and its head state."""
+
+    pump: str
+    events: Sequence[bytes]
+    head: bytes | None
+
+
 async def from_database(settings: Settings, wanted: Wanted, until_us: int | None) -> Found | NoSuchAlertError:
     """Fold the pump's log of record up to its own present; the error is a value, so that it is told from a lost database.
 
     Raises ThecaflowError where the database can't be read.
     """
+    topic = settings.events_topic
     async with pool.single(settings) as connection:
         await require_current(connection)
-        async with snapshot(connection, settings.events_topic) as stored:
-            pump = wanted.pump
-            if pump is None:
-                assert wanted.alert_id is not None
-                known = await history.alert_lines(connection, wanted.alert_id)
-                if not known:
-                    return NoSuchAlertError(
-                        f"the database believes in no alert {wanted.alert_id}; `thecaflow alerts` shows what is open, and "
-                        "--pump lists a pump's alerts"
-                    )
-                pump = known[-1].pump
-            partitions = await stored.pumps()
-            if pump not in partitions:
-                return NoSuchAlertError(f"the database holds nothing of pump {pump}{_some(partitions)}")
-            whole = await stored.pump(pump, partitions[pump])
-    log, _ = sightings_of(whole.events)
-    if until_us is None and whole.head is not None:
-        until_us = heads.decode(whole.head).present_us
+        pump = wanted.pump
+        if pump is None:
+            assert wanted.alert_id is not None
+            known = await history.alert_lines(connection, wanted.alert_id)
+            if not known:
+                return NoSuchAlertError(
+                    f"the database believes in no alert {wanted.alert_id}; `thecaflow alerts` shows what is open, and "
+                    "--pump lists a pump's alerts"
+                )
+            pump = known[-1].pump
+        stored = Stored(pump, *await history.log_and_head(connection, topic, pump))
+        if not stored.events:
+            async with snapshot(connection, topic) as whole:
+                pumps = await whole.pumps()
+            return NoSuchAlertError(f"the database holds nothing of pump {pump}{_some(pumps)}")
+    return from_stored(stored, wanted, until_us)
+
+
+def from_stored(stored: Stored, wanted: Wanted, until_us: int | None) -> Found | NoSuchAlertError:
+    """Fold a log of record; `until_us` None: up to what the worker knew."""
+    log, _ = sightings_of(stored.events)
+    if until_us is None and stored.head is not None:
+        until_us = heads.decode(stored.head).present_us
     outcome = analyse(log, until_us=until_us)
     alerts = _alerts(outcome.facts)
-    origin = f"the log of record of pump {pump}"
+    origin = f"the log of record of pump {stored.pump}"
     if outcome.horizon_us is None:
         return _missing(wanted, [], f"in {origin}, which is empty")
     found = _found(wanted, alerts, log, outcome.horizon_us, origin)

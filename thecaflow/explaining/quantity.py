@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ TIME = "time"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """`alarm_from`: the score from which it is an alarm; `channel`: whose plot it is drawn on, in the channel's unit."""
+    """`alarm_from`: the score from which it is an alarm; `channel`: whose plot it is drawn on, in the channel's unit.
+
+    `field`: where the alert's own evidence states it, since no vector holds it (an upload, a clock, a program of last year).
+    """
 
     words: str
     unit: str
@@ -26,12 +29,18 @@ class Quantity:
     read: Callable[[Vector], float]
     alarm_from: float | None = None
     channel: str | None = None
+    field: str | None = None
 
     def of(self, x: Vector) -> float | None:
         """The number in this vector; None where it is not known."""
         with np.errstate(all="ignore"):
             told = float(self.read(x))
         return told if np.isfinite(told) else None
+
+    def stated(self, evidence: Mapping[str, Any]) -> float | None:
+        """The number in an alert's evidence; None where it does not say it."""
+        told = evidence.get(self.field or "")
+        return float(told) if isinstance(told, int | float) and np.isfinite(told) else None
 
 
 def slot(number: int, factor: float = 1.0) -> Callable[[Vector], float]:
@@ -68,6 +77,11 @@ def threshold(
 ) -> Quantity:
     """What is beyond its habit."""
     return _quantity(words, unit, "threshold", read, channel=channel)
+
+
+def stated(words: str, unit: str, field: str) -> Quantity:
+    """What the alert itself states in its evidence."""
+    return Quantity(words=words, unit=unit, role="measured", read=lambda _: np.nan, field=field)
 
 
 def score(

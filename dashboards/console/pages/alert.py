@@ -11,6 +11,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 
+from contract.errors import UnreachableError
+from dashboards.console.detection import Explanation
 from dashboards.console.pages.alert_view import AlertView, alert_for
 from dashboards.console.pages.show import AnyRequest, page, wants_part
 from dashboards.console.pages.words import MINUTE_US
@@ -29,7 +31,7 @@ class AnswerForm(msgspec.Struct):
 
 
 def handlers(console: Console) -> list[Any]:
-    """Return the routes of an alert's page and of its two answers."""
+    """Return the routes of an alert's page, of its explanation and of its two answers."""
 
     @get("/alerts/{alert_id:str}", include_in_schema=False)
     async def alert(
@@ -45,6 +47,20 @@ def handlers(console: Console) -> list[Any]:
         if query.get("standing") == shown.standing:  # whoever writes a reason keeps it
             return Response(content=None, status_code=HTTPStatus.NO_CONTENT)
         return page(console, viewer, "_alert_answer.html", _context(shown))
+
+    @get("/alerts/{alert_id:str}/explanation", include_in_schema=False)
+    async def explanation(
+        request: AnyRequest, viewer: NamedDependency[Viewer], alert_id: FromPath[str]
+    ) -> Template:
+        shown = await alert_for(console, viewer, alert_id)
+        try:
+            told = await console.detection.explanation(shown.now.pump, alert_id)
+        except UnreachableError:
+            told = Explanation(
+                refused="The database does not answer; the numbers of the detector are missing here."
+            )
+        template = "_explanation.html" if wants_part(request) else "explanation.html"
+        return page(console, viewer, template, {"alert": shown, "told": told})
 
     @post("/alerts/{alert_id:str}/acknowledge", include_in_schema=False, status_code=200)
     async def acknowledge(
@@ -64,7 +80,7 @@ def handlers(console: Console) -> list[Any]:
     ) -> Response[Any] | Template:
         return await _answer(console, request, viewer, alert_id, data, "shelve")
 
-    return [alert, acknowledge, shelve]
+    return [alert, explanation, acknowledge, shelve]
 
 
 async def _answer(

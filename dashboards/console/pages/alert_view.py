@@ -11,8 +11,9 @@ import msgspec
 
 from contract.events import AlertAck, AlertShelved
 from dashboards.causes import CAUSES, CauseText
+from dashboards.clearing import CLEARING
 from dashboards.console.pages.evidence import Said, in_words
-from dashboards.console.pages.plots import CHANNELS_OF, OTHERWISE
+from dashboards.console.pages.plots import channels_of
 from dashboards.console.pages.show import ask_or
 from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
@@ -26,6 +27,7 @@ from storage.history import AlertLine, PastEvent
 ANSWERS: Final = ("alert_ack", "alert_shelved")
 ANSWERS_SHOWN: Final = 20
 _LONGEST_US: Final = 45 * DAY_US
+_CLEARING_OF: Final = {cause.value: words for cause, words in CLEARING.items()}
 _TEXT_OF: Final = {cause.value: text for cause, text in CAUSES.items()}
 
 
@@ -48,6 +50,7 @@ class AlertView:
     evidence: list[Said]
     text: CauseText | None
     channels_url: str
+    clearing: str
     version: int
     """Of the snapshot before anything was asked: what changed meanwhile is newer."""
 
@@ -95,6 +98,7 @@ async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertVie
         evidence=in_words(why, now_us),
         text=_TEXT_OF.get(cause),
         channels_url=_channels_url(known, why, now_us),
+        clearing=_CLEARING_OF.get(cause, ""),
         version=snapshot.version,
     )
 
@@ -145,7 +149,7 @@ def _channels_url(alert: AlertNow, evidence: dict[str, Any], now_us: int) -> str
     query = {
         "from": from_us,
         "to": to_us,
-        "channels": ",".join(CHANNELS_OF.get(alert.cause, OTHERWISE)),
+        "channels": ",".join(channels_of(alert.cause, evidence)),
         "since": alert.since_us,
     }
     return f"/pumps/{alert.pump}/channels?{urlencode(query)}"

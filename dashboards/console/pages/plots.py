@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -51,6 +51,14 @@ CHANNELS_OF: Final[dict[str, tuple[str, ...]]] = {
     "battery_eos": ("battery_v", "delivered_ul"),
 }
 OTHERWISE: Final = ("delivered_ul", "flow_ul_h", "pressure_kpa", "reservoir_ml")
+
+
+def channels_of(cause: str, evidence: Mapping[str, Any]) -> Sequence[str]:
+    """Return the channels that tell of an alert: those that its evidence names, else those of its cause."""
+    named = evidence.get("channels")
+    if isinstance(named, list) and named:
+        return [name for name in named if name in CHANNEL_WORDS]
+    return CHANNELS_OF.get(cause, OTHERWISE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Template
 
-from contract.errors import InvalidTimeError
+from contract.errors import InvalidTimeError, UnreachableError
+from contract.facts import Readiness
 from contract.times import parse_rfc3339
 from dashboards.console import visible
 from dashboards.console.pages.plots import CHANNEL_WORDS, Mark, channel_plots, dose_plot
@@ -30,6 +31,8 @@ from storage import history
 from storage.history import Channels
 
 SPANS_DAYS: Final = (1, 7, 30, 90, 365)
+READY_WORDS: Final = ("blind", "warming_up", "ready")
+"""In the order in which they matter."""
 _USUAL_DAYS: Final = 30
 _TELEMETRY_DAYS: Final = 7
 _MOST_DAYS: Final = 400
@@ -82,7 +85,17 @@ async def _pump(console: Console, known: PumpNow, days: int) -> dict[str, Any]:
         "fan_plot": None if fan is None else fan_plot(known, fan, past.reservoir.levels, ours_us, now_us),
         "dose_plot": dose_plot(past.doses, past.assessments),
         "scores": past.scores(),
+        "readiness": await _readiness(console, known.pump),
     }
+
+
+async def _readiness(console: Console, pump: str) -> list[Readiness]:
+    """Return what can be seen of each cause, the blind ones first; nothing while the database is away."""
+    try:
+        told = await console.detection.readiness(pump)
+    except UnreachableError:
+        return []
+    return sorted(told, key=lambda one: READY_WORDS.index(one.state))
 
 
 async def _refill(console: Console, known: PumpNow, on: str) -> dict[str, Any]:

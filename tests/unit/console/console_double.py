@@ -11,7 +11,9 @@ import httpx
 from litestar.testing import AsyncTestClient
 
 from contract.errors import UnreachableError
+from contract.facts import Readiness
 from dashboards.console.app import Parts, make_app
+from dashboards.console.detection import Explanation
 from dashboards.console.logins import TokenSessions
 from dashboards.console.metrics import ConsoleMetrics, SnapshotCollector
 from dashboards.console.parts import Console, ConsoleSettings
@@ -146,6 +148,12 @@ class Double:
         self.url = url
         self.http: AsyncTestClient[Any]
 
+    async def explanation(self, pump: str, alert_id: str) -> Explanation:
+        return Explanation()
+
+    async def readiness(self, pump: str) -> Sequence[Readiness]:
+        return ()
+
     async def _load(self) -> Sequence[TokenRow]:
         return self.rows
 
@@ -202,6 +210,7 @@ async def console(
             snapshots=double.snapshots,
             database=double.database,
             answers=double.answers,
+            detection=double,
             sessions=double.sessions,
             settings=ConsoleSettings(console_url=url, gateway_url="http://gateway.test"),
             now_us=lambda: double.now_us,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from html import unescape
 from http import HTTPStatus
@@ -16,6 +16,9 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from contract.errors import UnreachableError
+from contract.facts import Cause, Readiness
+from dashboards.clearing import CLEARING
+from dashboards.console.detection import Explanation, Section
 from dashboards.console.pages import routes
 from dashboards.console.pages.fleet import AT_FIRST
 from dashboards.console.pages.login import local
@@ -62,6 +65,8 @@ class World:
     answers: list[tuple[str, str, str, int | None]] = field(default_factory=list)
     refusal: Problem | None = None
     database_up: bool = False
+    explained: Explanation | None = None
+    ready: Sequence[Readiness] | None = None
     confirmed_us: int = NOW_US
 
     @property
@@ -90,6 +95,16 @@ class World:
     async def log_in_once(self, request: Any, code: str) -> Viewer:
         self.answers.append(("link", code, "", None))
         return ALL
+
+    async def explanation(self, pump: str, alert_id: str) -> Explanation:
+        if self.explained is None:
+            raise UnreachableError("away")
+        return self.explained
+
+    async def readiness(self, pump: str) -> Sequence[Readiness]:
+        if self.ready is None:
+            raise UnreachableError("away")
+        return self.ready
 
     def log_out(self, request: Any) -> None:
         self.answers.append(("out", "", "", None))
@@ -120,6 +135,7 @@ def client(world: World) -> Iterator[TestClient[Litestar]]:
         snapshots=world,
         database=world,
         answers=world,  # type: ignore[arg-type]
+        detection=world,
         sessions=world,  # type: ignore[arg-type]
         settings=ConsoleSettings(console_url="http://c", gateway_url="http://g"),
         now_us=lambda: NOW_US,
@@ -231,6 +247,33 @@ def test_a_list_that_was_just_rendered_is_shared_within_its_scope_only(
     assert world.snapshot is not None
     world.snapshot = replace(world.snapshot, version=8, alerts=())
     assert "Nothing to answer" in client.get("/", headers=PART).text
+
+
+def test_an_alert_shows_what_made_it_and_what_would_end_it(client: TestClient[Litestar], world: World):
+    """The page says what the detector waits for, and its part has the tables of `thecaflow explain` with the plot."""
+    assert CLEARING[Cause.MOTOR_STALL] in shown(client, "/alerts/p1motorstall")
+    rows = (("Usual largest <b>", "habit", "3 µL", "3 µL"),)
+    heads = ("", "", "at the onset", "at the alarm")
+    world.explained = Explanation(
+        [Section("What the detector knew", rows, heads)], "data:image/svg+xml;base64,AA"
+    )
+    part = client.get("/alerts/p1motorstall/explanation", headers=PART).text
+    assert '<td class="number">Usual largest &lt;b&gt;</td>' in part
+    assert '<img class="picture" src="data:image/svg+xml;base64,AA" alt="' in part
+    assert "at the alarm" in shown(client, "/alerts/p1motorstall/explanation")
+    world.viewer = replace(READER, sites=frozenset({"ward-b"}))
+    assert client.get("/alerts/p1motorstall/explanation").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_pump_says_what_it_is_blind_for_first(client: TestClient[Litestar], world: World):
+    """What nobody would notice stands above what is watched; while the database is away nothing is claimed."""
+    assert "Nothing is known yet" in shown(client, "/pumps/p1")
+    world.ready = [
+        Readiness(pump="p1", at_us=NOW_US, cause=Cause.OCCLUSION, state="ready", why="By the outlet."),
+        Readiness(pump="p1", at_us=NOW_US, cause=Cause.LEAK, state="blind", why="It needs an outlet."),
+    ]
+    text = shown(client, "/pumps/p1")
+    assert text.index("blind It needs an outlet.") < text.index("ready By the outlet.")
 
 
 def test_a_form_is_replaced_only_once_it_is_out_of_date(client: TestClient[Litestar]):

@@ -21,7 +21,7 @@ from thecaflow.commands import simulate
 from thecaflow.commands.explain import command
 from thecaflow.evaluation.fold_pump import sightings
 from thecaflow.explaining.account import account_of
-from thecaflow.explaining.course import items_of, vectors_at
+from thecaflow.explaining.course import items_of, states_at
 from thecaflow.explaining.finding import Found, Wanted, from_files
 from thecaflow.explaining.plot import BUCKETS, bucketed, panels_of
 from thecaflow.explaining.quantities import QUANTITIES
@@ -148,8 +148,8 @@ def test_an_alert_is_the_same_whatever_moments_are_asked_for(blocked: Found):
     items = items_of(blocked.log)
     last_us = blocked.lines[0].at_us
     moments = np.linspace(items.rows_us[0], last_us, 40).astype(np.int64).tolist()
-    [whole] = vectors_at(OCCLUDED, items, [last_us])
-    assert vectors_at(OCCLUDED, items, moments)[-1].tobytes() == whole.tobytes()
+    [whole] = states_at(OCCLUDED, items, [last_us])
+    assert states_at(OCCLUDED, items, moments)[-1].x.tobytes() == whole.x.tobytes()
 
 
 def test_what_stands_after_the_alarm_changes_none_of_its_numbers(blocked: Found, fleet: Path):
@@ -212,8 +212,8 @@ def test_a_picture_that_cant_be_written_is_exit_2(fleet: Path, capsys: pytest.Ca
 
 
 def test_every_cause_says_what_ends_it_and_reads_a_new_pump():
-    """No cause is without words, and no detector's number needs a learned pump to be asked for."""
-    assert set(CLEARING) == set(Cause)
+    """No cause is without words and numbers, and no number needs a learned pump to be asked for."""
+    assert set(CLEARING) == set(QUANTITIES) == set(Cause)
     fresh = step.fresh()
     for cause, quantities in QUANTITIES.items():
         names = [quantity.words for quantity in quantities]
@@ -221,6 +221,39 @@ def test_every_cause_says_what_ends_it_and_reads_a_new_pump():
         for quantity in quantities:
             number = quantity.of(fresh)
             assert number is None or np.isfinite(number)
+
+
+def test_of_a_pump_in_health_every_cause_has_a_number(fleet: Path):
+    """Whatever is alarmed, there is something to look at: a learned number of the pump, or what the alert has to state."""
+    log, _ = sightings([line for line in fleet.read_bytes().splitlines() if OCCLUDED.encode() in line])
+    items = items_of(log)
+    [state] = states_at(OCCLUDED, items, [int(items.rows_us[-1])])
+    silent = [
+        cause
+        for cause, quantities in QUANTITIES.items()
+        if not any(
+            quantity.field or (quantity.role != "threshold" and quantity.of(state.x) is not None)
+            for quantity in quantities
+        )
+    ]
+    assert silent == []
+
+
+def test_a_clock_is_explained_by_what_the_alert_states(fleet: Path, tmp_path: Path):
+    """No vector holds a clock's offset: it comes from the evidence, beside the limit that it is held against."""
+    path = tmp_path / "late.jsonl"
+    lines = []
+    for line in fleet.read_bytes().splitlines():
+        event = json.loads(line)
+        if event["pump"] == OCCLUDED:
+            if event["type"] == "telemetry":
+                event["at"] = event["at"].replace("2026-", "2027-")  # a year ahead of its own arrival
+            lines.append(json.dumps(event))
+    path.write_text("\n".join(lines[:60]))
+    done = explained("--cause", "clock_skew", path)
+    assert done.exception is None, done.exception
+    assert re.search(r"clock is behind by +stated +\S+.* s\n", done.output)
+    assert re.search(r"Alarm from, either way +threshold +60 s +60 s", done.output)
 
 
 def test_a_bucket_keeps_its_extremes():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority, Readiness, fact_sort_key
-from processors import readiness
+from processors import readiness, ready_words
 from processors.channel_needs import CHANNELS, NEEDS, serves, table
 from tests.rules.test_docs import text_of
 from tests.unit.processors.test_fold import Story
@@ -101,4 +101,4 @@ def test_every_cause_of_the_table_can_be_served_and_learned(need: object) -> Non
     assert serves(known, frozenset(CHANNELS))
     assert not serves(known, frozenset())
     assert known.cause in readiness._LEARNED
-    assert known.cause in readiness._LEARNS
+    assert known.cause in ready_words._LEARNS
