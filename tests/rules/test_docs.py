@@ -9,7 +9,7 @@ import click
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from contract.facts import Cause
+from contract.facts import DEFAULT_PRIORITY, Cause
 from thecaflow.cli import thecaflow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -122,6 +122,39 @@ def test_hazards_speak_of_every_cause_once_as_detected_or_as_not_yet():
     assert {cause.value for cause in Cause if f"`{cause.value}`" in missing} == {
         cause.value for cause in Cause
     } - raised
+
+
+def hazards() -> list[list[str]]:
+    """The cells of each row of the table of causes."""
+    lines = text_of("docs/hazards.md").split("## Requirements of all causes")[0].splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| H-")
+    ]
+
+
+def test_every_cause_has_one_whole_row_of_hazards():
+    """A hazard without its effect, its detector, the device's own word, a requirement or a test is one nobody thought through."""
+    assert [row[2] for row in hazards()] == [f"`{cause}`" for cause in Cause]
+    for number, row in enumerate(hazards(), start=1):
+        assert len(row) == 10, row[0]
+        assert all(row), row[0]
+        assert row[0] == f"H-{number:02}"
+        assert row[8].startswith(f"R-{number:02}: ")
+        assert row[3].startswith(str(DEFAULT_PRIORITY[Cause(row[2].strip("`"))])), row[2]
+        assert "::test_" in row[9], row[2]
+
+
+def test_every_test_that_hazards_name_exists():
+    """A requirement that points to a renamed or deleted test is tested by nobody."""
+    named = re.findall(
+        r"`((?:tests|kernels|processors)/[\w/]+\.py)(?:::(\w+)`|`|: )", text_of("docs/hazards.md")
+    )
+    assert len(named) > len(Cause)
+    assert [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file() or (name and f"def {name}(" not in text_of(path))
+    ] == []
 
 
 def test_every_metric_named_is_exposed():

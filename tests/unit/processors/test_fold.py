@@ -7,7 +7,7 @@ import pytest
 
 from contract.facts import Alert, AlertState, Cause, Dose, Forecast, Priority
 from processors.analyse import Outcome, analyse
-from tests.pump_days import DAY_US, HOUR_US, START_US, PumpDays, sightings
+from tests.pump_days import HOUR_US, START_US, PumpDays, sightings
 
 DAY_H = 24
 
@@ -298,16 +298,17 @@ def test_dry_before_alarm_needs_evidence() -> None:
     assert told.alerts(DAY_H * 140, Cause.DRY_BEFORE_ALARM) == []
 
 
-def test_priorities_of_the_contract_hold_for_what_is_said_here() -> None:
-    """A battery at its end of service pages, a replacement indicator makes a ticket."""
+def test_a_battery_and_a_safe_state_have_the_priority_of_the_contract() -> None:
+    """A battery at its end of service and a safe state page, a replacement indicator makes a ticket."""
     told = (
         story()
         .tell("device_alarm", 1, "device", code="eri", text="")
         .tell("device_alarm", 2, "device", code="eos", text="")
+        .tell("device_alarm", 2.5, "device", code="safe_state", text="")
     )
     assert told.alerts(3, Cause.BATTERY_ERI) == [(1.0, "active", str(Priority.LOW))]
     assert told.alerts(3, Cause.BATTERY_EOS) == [(2.0, "active", str(Priority.HIGH))]
-    assert DAY_US == 24 * HOUR_US
+    assert told.alerts(3, Cause.SAFE_STATE) == [(2.5, "active", str(Priority.HIGH))]
 
 
 def test_a_stall_that_is_over_stays_out_of_the_flow_ratio() -> None:
