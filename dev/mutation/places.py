@@ -190,7 +190,7 @@ def compiles(one: Mutant) -> bool:
     return True
 
 
-def mutated(one: Mutant) -> str:
+def mutated(one: Mutant, root: Path = ROOT) -> str:
     """The file with its change."""
-    source = (ROOT / one.file).read_text(encoding="utf-8")
+    source = (root / one.file).read_text(encoding="utf-8")
     return source[: one.begin] + one.after + source[one.end :]

@@ -88,10 +88,10 @@ def kernels_in(path: Path) -> frozenset[str]:
     return frozenset(used)
 
 
-def digest(files: Iterable[str]) -> str:
-    """Of names and contents; a file that is gone counts as another content."""
+def digest(files: Iterable[str], root: Path | None = None) -> str:
+    """Of names and contents, in our tree or in a copy of it; a file that is gone counts as another content."""
     total = hashlib.sha256()
     for file in sorted(files):
-        path = ROOT / file
+        path = (root or ROOT) / file
         total.update(file.encode() + b"\0" + (path.read_bytes() if path.is_file() else b"gone") + b"\0")
     return total.hexdigest()[:16]

@@ -44,7 +44,7 @@ class Times:
     def of(self, test: str, folder: Path) -> dict[str, tuple[float | None, list[str]]]:
         """Of each test of a file: seconds (None: fails as it is, or too slow) and functions; measured in `folder` if not known."""
         with self.lock:
-            key = f"{test}:{digest(test_files(test))}"
+            key = f"{test}:{digest(test_files(test), folder)}"
             if key not in self.kept:
                 told = run(folder, [test], None, SLOWEST_S, MEASURE_S)
                 seconds = told.seconds if told else {}
@@ -84,7 +84,7 @@ def rests_on(file: str, tests: list[str]) -> list[str]:
 
 
 class Bench:
-    """A copy of the tree in which mutants are tried."""
+    """A copy of the tree in which mutants are tried; what happens to the tree meanwhile does not touch it."""
 
     def __init__(self, folder: Path, times: Times) -> None:
         self.folder, self.times = folder, times
@@ -128,7 +128,7 @@ class Bench:
         files = [test for test in tests if any(name.startswith(f"{test}::") for name in limits)]
         path = self.folder / one.file
         whole = path.read_text(encoding="utf-8")
-        path.write_text(mutated(one), encoding="utf-8")
+        path.write_text(mutated(one, self.folder), encoding="utf-8")
         try:
             told = run(self.folder, files, limits, SLOWEST_S, PATIENCE * sum(usual_s.values()) + 6 * START_S)
         finally:
@@ -136,4 +136,4 @@ class Bench:
         how = "slow" if told is None else "survived" if told.code in (0, 5) else "killed"
         killer = told.failed if told else ""
         rest = rests_on(one.file, [killer.split("::")[0]] if killer else tests)
-        return Verdict(how, killer, rest, digest(rest))
+        return Verdict(how, killer, rest, digest(rest, self.folder))

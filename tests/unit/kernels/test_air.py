@@ -63,6 +63,31 @@ def levels_of(x: Floats, rows: Floats) -> list[int]:
     return levels
 
 
+def learned(x: Floats) -> list[float]:
+    """What the state holds of each channel: last reading, roughness and its habit, short means, usual values and the line."""
+    return [
+        *x[st.AIR_LAST : st.AIR_ROUGH_HABIT + 4],
+        *x[st.AIR_FLOW_NOW : st.AIR_Q_REF + 1],
+        *x[[st.AIR_ROWS, st.AIR_HOLD, st.AIR_JUDGED, st.AIR_TOP, st.AIR_RECORD, st.AIR_LAST_EVIDENCE]],
+    ]
+
+
+def learned_by(twin: NaiveAir) -> list[float]:
+    """The same of the twin; a line that was never learned has no slope to compare."""
+    courses = list(twin.course.values())
+    flow, current, vibration, _ = courses
+    line = [n for c in (current, vibration) for n in (c.mean, c.cov if c.mean == c.mean else np.nan, c.dev)]
+    variance = twin.q_var if twin.q_mean == twin.q_mean else np.nan
+    return [
+        *(course.last for course in courses),
+        *(course.rough for course in courses),
+        *(course.rough_habit for course in courses),
+        *(flow.now, current.now, vibration.now, twin.q_now, twin.q_mean, variance),
+        *(flow.mean, flow.dev, *line, twin.q_ref),
+        *(twin.rows, twin.hold, twin.judged, twin.top, twin.record, twin.last_evidence),
+    ]
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_equals_the_slow_twin(seed: int):
     """Kernel and twin agree at every row for every set of channels, with nulls, infinities, stops and boluses."""
@@ -71,6 +96,7 @@ def test_equals_the_slow_twin(seed: int):
     levels = levels_of(x, rows)
     assert levels == [twin.row(*row) for row in rows.tolist()]
     assert x[st.AIR_SCORE] == pytest.approx(twin.score, rel=1e-9)
+    assert learned(x) == pytest.approx(learned_by(twin), rel=1e-9, nan_ok=True)
 
 
 def test_recordings_of_the_twin_have_air():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from kernels import channels, step
+from kernels import channels, drive, step
 from kernels import state as st
 from tests.pump_signals import DAY_S, Floats, times_s
 
@@ -206,3 +206,40 @@ def test_other_units_change_nothing() -> None:
     rows.rate_ul_h *= 2.0**-7
     assert rows.lost() == plain
     assert {STUCK["pressure_kpa"], NULL["pressure_kpa"]} <= set(plain)
+
+
+def test_a_counter_that_falls_silent_is_lost_by_its_own_name() -> None:
+    """The counter's bit is the counter's: a screen that names another channel sends the clinic to the wrong one."""
+    rows = pressure(2.0)
+    rows.columns[COUNTER] = np.arange(rows.t_s.size) * 0.5
+    rows.columns[COUNTER, 150:] = np.nan
+    assert rows.lost()[-1] == NULL["delivered_ul"]
+
+
+def test_a_counter_that_moves_again_is_no_longer_stuck() -> None:
+    """Stuck until kernels/drive.py has seen a movement: no reading since the last one."""
+    for readings, bits in ((3.0, STUCK["delivered_ul"]), (0.0, 0)):
+        rows, x = Rows(times_s(0.1, 600.0)), step.fresh()
+        rows.columns[COUNTER] = 7.0
+        x[st.CH_LOST] = STUCK["delivered_ul"]
+        x[st.DRV_COUNTER + drive.READINGS] = readings
+        assert rows.lost(x)[-1] == bits
+
+
+def test_time_without_readings_is_no_time_of_standing_still() -> None:
+    """Five hours of one reading, three of nulls and 55 minutes of the same are less than six hours of it; ten more are not."""
+    rows = pressure(8.0)
+    still = slice(1000, 1000 + 30 + 18 + 8)
+    rows.columns[OUTLET, still] = rows.columns[OUTLET, 1000]
+    rows.columns[OUTLET, 1030:1048] = np.nan
+    rows.columns[OUTLET, 1056:] = rows.columns[OUTLET, 1000]
+    bits = rows.lost()
+    assert not any(bits[:1054])
+    assert bits[1060] == STUCK["pressure_kpa"]
+
+
+def test_a_reading_of_zero_stands_still_like_any_other() -> None:
+    """A transducer that gives exactly 0 for six hours is as stuck as one that gives 2."""
+    rows = pressure(8.0)
+    rows.columns[OUTLET, 1000:] = 0.0
+    assert rows.lost()[1040] == STUCK["pressure_kpa"]

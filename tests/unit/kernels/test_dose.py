@@ -255,3 +255,40 @@ def test_daily_volume_has_its_pulses() -> None:
     told = program(pulse_ul=2.0, every_us=6 * HOUR_US, lasts_us=60e6)
     assert dose.daily_ul(told, steady(4.0)) == (104.0, 104.0)
     assert dose.daily_ul(program(pulse_ul=2.0, every_us=7 * HOUR_US), steady(0.0)) == (8.0, 8.0)
+
+
+def test_modes_and_kinds_can_be_told_apart() -> None:
+    """A code that two modes share would let a stopped pump be taken for one that runs."""
+    modes = {dose.NO_PROGRAM, dose.CONTINUOUS, dose.FLEX, dose.MINIMUM_RATE, dose.STOPPED}
+    assert len(modes) == 5
+    assert len({dose.PUMP_BOLUS, dose.BRIDGE, dose.PRIMING}) == 3
+
+
+def test_steps_alone_have_neither_bolus_nor_priming() -> None:
+    """Two hours at 4 uL/h are 8 uL of steps and nothing else, and nothing at all while suspended."""
+    assert dose.volumes_ul(program(), steady(4.0), NONE, 0.0, 0.0, 2 * HOUR_US) == (8.0, 0.0, 0.0)
+    assert dose.volumes_ul(program(), steady(4.0), NONE, 1.0, 0.0, 2 * HOUR_US) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("lasts_us", [0.0, 1.0])
+def test_a_jump_is_a_pulse_of_no_duration_whatever_its_volume(lasts_us: float) -> None:
+    """1 uL at once at 01:00 is a jump of 1 uL; the same over a single microsecond is none."""
+    told = program(pulse_ul=1.0, every_us=HOUR_US, lasts_us=lasts_us)
+    assert dose.jump_ul(told, NONE, 0.0, HOUR_US) == (0.0 if lasts_us else 1.0)
+
+
+def test_the_flow_right_after_an_instant_has_what_begins_there_and_not_what_ends() -> None:
+    """A bolus or priming from 1 h to 2 h flows at 1 h and no more at 2 h; only the motor knows of priming."""
+    for kind, shown in ((dose.PUMP_BOLUS, 10.0), (dose.PRIMING, 0.0)):
+        row = np.array([[HOUR_US, 2 * HOUR_US, 10.0, kind, 0.0]])
+        for at_us, part in ((HOUR_US - 1, 0.0), (HOUR_US, 1.0), (2 * HOUR_US - 1, 1.0), (2 * HOUR_US, 0.0)):
+            rates = [
+                rate(program(), steady(4.0), row, 0.0, at_us)
+                for rate in (dose.rate_ul_h, dose.pump_rate_ul_h)
+            ]
+            assert rates == pytest.approx([4.0 + part * shown, 4.0 + part * 10.0])
+
+
+def test_a_pump_that_is_told_nothing_never_gives_a_volume() -> None:
+    """At a rate of 0 there is no time, not an infinite one, however far one looks."""
+    assert np.isnan(dose.time_of_volume_us(program(), steady(0.0), NONE, 0.0, 0.0, 1.0, np.inf))

@@ -85,14 +85,34 @@ def levels_of(x: Floats, rows: Floats) -> list[int]:
     return [drive.stall_row(x, r[0], r[1], r[2], r[3], np.nan, r[4], r[5], r[6]) for r in rows]
 
 
+def learned(x: Floats) -> list[float]:
+    """What the state holds of each channel: tracks, last stand, quantum, means and off level."""
+    tracks = (st.DRV_COUNTER, st.DRV_FLOW, st.DRV_CURRENT)
+    motor = (st.DRV_MA_NOW, st.DRV_MA_MEAN, st.DRV_MA_DEV) if x[st.DRV_MA_MEAN] > 0 else ()
+    slots = [track + slot for track in tracks for slot in range(6)]
+    slots += [st.DRV_ANCHOR_UL, st.DRV_QUANTUM_UL, st.DRV_FLOW_NOW, st.DRV_FLOW_MEAN, st.DRV_MA_OFF, *motor]
+    return x[slots].tolist()
+
+
+def learned_by(twin: NaiveDrive) -> list[float]:
+    """The same of the twin."""
+    told: list[float] = []
+    for track in (twin.counter, twin.flow, twin.current):
+        told += [track.asked_ul, track.readings, track.stood_us, track.habit_ul, track.habit_us, track.moved]
+    told += [twin.anchor_ul, twin.smallest_ul, *(twin.share or (np.nan, np.nan)), twin.off_ma]
+    return [*told, *(twin.motor or ())]
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_equals_the_slow_twin(seed: int):
-    """Kernel and twin agree at every row for every set of channels, with nulls and infinities."""
+    """Kernel and twin agree at every row for every set of channels, with nulls and infinities, and on what they learn."""
     registered_ul = 0.1 if seed % 2 else np.nan
     rows = hard_recording(seed)
     x, twin = fresh(), NaiveDrive(registered_ul)
     x[st.ENCODER_UL_PER_COUNT] = registered_ul
-    assert levels_of(x, rows) == [twin.row(*(float(number) for number in row)) for row in rows]
+    for part in np.array_split(rows, 5):
+        assert levels_of(x, part) == [twin.row(*(float(number) for number in row)) for row in part]
+        assert learned(x) == pytest.approx(learned_by(twin), rel=1e-9, nan_ok=True)
 
 
 def test_recordings_of_the_twin_have_stalls():
@@ -280,3 +300,29 @@ def test_onset_is_the_last_movement():
     pump.run(20, 4.0, runs=False)
     assert abs(pump.x[st.DRV_ONSET_US] - onset_us) <= 2 * pump.every_us
     assert pump.x[st.DRV_SCORE] > drive.STALL
+
+
+def after_standing(step_us: float, asked_ul: float, rows: int) -> list[int]:
+    """Levels of rows in which the counter stands, after 40 in which it moved by 1 uL each second as it was asked to."""
+    x, levels = fresh(), []
+    for k in range(40):
+        drive.stall_row(x, k * 1e6, float(k), np.nan, np.nan, np.nan, np.nan, 1.0, 3600.0)
+    for k in range(1, rows + 1):
+        t_us = 39e6 + k * step_us
+        levels.append(
+            drive.stall_row(x, t_us, 39.0, np.nan, np.nan, np.nan, np.nan, asked_ul, 3600.0 * asked_ul)
+        )
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("step_us", "asked_ul", "levels"),
+    [
+        (1e6, 1.0, [0, 0, 1, 2]),  # two habits of volume are no suspicion yet, three no stall
+        (0.5e6, 2.0, [0, 0, 0, 2]),  # six habits, but only one and a half of time
+        (0.125e6, 4.0, [0, 0, 0, 2]),  # twelve habits of volume ask for time still, sixteen do not
+    ],
+)
+def test_a_limit_itself_is_within_habit(step_us: float, asked_ul: float, levels: list[int]):
+    """Exactly a limit's number of habits is as ever: only what is beyond it counts."""
+    assert after_standing(step_us, asked_ul, 4) == levels

@@ -66,6 +66,10 @@ def test_equals_the_slow_twin(seed: int):
         for day, flow, other in zip(days.tolist(), asked.tolist(), named, strict=True)
     ]
     assert fold(x, days, asked, named) == expected
+    habits = x[st.HLT_MEAN : st.HLT_MEAN + 10], x[st.HLT_DEV : st.HLT_DEV + 10]
+    assert habits[0].tolist() == pytest.approx(twin.usual, rel=1e-9, nan_ok=True)
+    assert habits[1].tolist() == pytest.approx(twin.dev, rel=1e-9, nan_ok=True)
+    assert (x[st.HLT_DAYS], x[st.HLT_ON_DAYS]) == (twin.days, twin.on_days)
 
 
 def test_days_of_the_twin_are_not_all_silent():
@@ -175,3 +179,24 @@ def test_units_change_nothing(factor: float):
     scaled = days.copy()
     scaled[:, :8] *= factor
     assert fold(fresh(), scaled, asked * factor, named) == fold(fresh(), days, asked, named)
+
+
+def test_a_day_needs_half_of_its_readings():
+    """A channel that was read in six rows of ten has its day's mean, infinities apart; one in four has none."""
+    for read, known in ((6, True), (4, False)):
+        x = fresh()
+        for sample in range(11):
+            reading = 3.0 if sample < read else (np.inf if sample % 2 else np.nan)
+            x[st.AIR_Q_NOW] = 1.0
+            t_us = sample / 10 * DAY_US
+            health.health_row(x, t_us, reading, *[np.nan] * 7, False)
+        assert (x[st.HLT_MEAN + health.MOTOR_V] == 3.0) == known
+
+
+def test_the_same_flow_is_a_share_of_the_flow():
+    """At four times the first program a day's flow that differs by 1.5 % is the same program: what moved is judged."""
+    rng = np.random.default_rng(3)
+    days = healthy_days(rng, 40)
+    asked = 4.0 * (1.0 + 0.015 * (np.arange(40) % 2))
+    days[30:, 1:3] *= 3.0
+    assert 2 in fold(fresh(), days, asked)[30:34]

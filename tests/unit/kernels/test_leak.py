@@ -77,6 +77,11 @@ def test_equals_the_slow_twin(seed: int):
         twin.lows.limit,
     )
     assert set(levels) == {0.0, 1.0, 2.0}
+    slots = [at + st.LOW_ROWS, at + st.LOW_SPAN_US, at + st.LOW_LAST, st.LEAK_DAY_UP_KPA, st.LEAK_UP_KPA]
+    slots += [st.LEAK_FLOW_LOW_UL_H, st.LEAK_FAR_ROWS, *range(st.LEAK_MOVES_KPA, st.LEAK_MOVES_KPA + 8)]
+    lows = twin.lows
+    expected = [lows.rows, lows.span_us, lows.last, twin.day_up, twin.up, twin.lowest_flow, twin.far_rows]
+    assert x[slots].tolist() == pytest.approx([*expected, *twin.moves], rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("cut", [1, 700, 1441])

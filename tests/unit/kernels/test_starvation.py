@@ -44,7 +44,7 @@ def hard_recording(seed: int) -> Recording:
     return replace(made, programmed_ul_h=programmed, **kept)
 
 
-def naive_levels(recording: Recording) -> list[int]:
+def naive_levels(recording: Recording) -> tuple[list[int], NaiveStarvation]:
     """Levels by the twin, which is given the rows that are to be judged."""
     x, twin, levels, before_us = fresh(), NaiveStarvation(), [], np.nan
     for column in recording.columns().T:
@@ -57,16 +57,23 @@ def naive_levels(recording: Recording) -> list[int]:
             motor = (float(x[st.DRV_MA_NOW]), float(x[st.DRV_MA_DEV]))
             twin.row(t_us, inlet, flow, level_ml, expected, since_us, motor, float(x[st.DRV_LEVEL]))
         levels.append(twin.level)
-    return levels
+    return levels, twin
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_equals_the_slow_twin(seed: int):
     """Kernel and twin agree on every level for several sets of channels, with nulls, infinities and stops."""
-    recording = hard_recording(seed)
-    _, levels = run(recording)
-    assert levels.tolist() == naive_levels(recording)
+    recording, x = hard_recording(seed), fresh()
+    _, levels = run(recording, x)
+    expected, twin = naive_levels(recording)
+    assert levels.tolist() == expected
     assert levels.max() == 2
+    at, lows = starvation.AT, twin.lows
+    slots = [at + slot for slot in (st.LOW_ROWS, st.LOW_SPAN_US, st.LOW_BASE, st.LOW_BOTTOM, st.LOW_LIMIT)]
+    slots += [st.STV_SHARE, st.STV_SHARE_DEV, st.STV_MA, st.STV_LEVEL_UL, st.STV_LEVEL_UL2]
+    habits = [lows.rows, lows.span_us, lows.base, lows.bottom, lows.limit]
+    habits += [twin.share, twin.dev, twin.usual_ma, twin.level_ul, twin.usual_noise]
+    assert x[slots].tolist() == pytest.approx(habits, rel=1e-9, nan_ok=True)
 
 
 def test_state_stays_in_its_block():

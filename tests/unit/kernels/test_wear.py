@@ -65,6 +65,11 @@ def test_equals_the_slow_twin(seed: int):
     twin_levels = [twin.day((d[0], d[1], d[2]), d[3], d[4], d[5], occluded=False) for d in days.tolist()]
     assert fold(x, days) == twin_levels
     assert x[st.WEAR_SCORE] == pytest.approx(twin.score, rel=1e-9)
+    tracks = [number for t in twin.tracks for number in (t.last, t.away, t.var1, t.var2, t.rise)]
+    slots = slice(st.WEAR_TRACKS, st.WEAR_TRACKS + 3 * st.WEAR_TRACK_SIZE)
+    assert x[slots].tolist() == pytest.approx(tracks, rel=1e-9, nan_ok=True)
+    load = [twin.start_pressure, twin.pressure, twin.pressure_dev, twin.start_degrees, twin.asked]
+    assert x[st.WEAR_START_KPA : st.WEAR_LAST_Q + 1].tolist() == pytest.approx(load, rel=1e-9, nan_ok=True)
 
 
 def test_days_of_the_twin_have_wear():
