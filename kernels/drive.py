@@ -3,7 +3,7 @@
 Each channel that can see movement has a track: the volume that the program asked for since the channel last moved,
 against the largest such volume in its healthy habit (at least one encoder quantum). So a low rate whose quantum takes
 many rows, a pulsatile drive, a flex step near zero and a coarse counter are habits, not stalls; nothing accumulates
-while nothing is programmed. Standing for STALL x habit and STALL_ROWS readings is a stall, provided that the time is
+while nothing is programmed, nor, in a gap between rows that is longer than a movement takes, over the time by which a clock may jump unseen (CLOCK_US). Standing for STALL x habit and STALL_ROWS readings is a stall, provided that the time is
 beyond habit too (a drive that pulses by the clock asks more per pulse after a rise of rate) or the volume is FAR
 beyond. Before LEARNED movements are known only a registered encoder quantum can judge.
 
@@ -40,6 +40,7 @@ SUSPECT: Final = 2.0  # habits of volume: pending
 SUSPECT_ROWS: Final = 2.0
 LATE: Final = 1.5  # habits of time
 FAR: Final = 12.0  # habits of volume beyond which time is not asked
+CLOCK_US: Final = 60e6  # contract, Clocks: a clock that is off by less is not corrected
 LEARNED: Final = 4.0  # movements before a habit counts
 BLIND_QUANTA: Final = 8.0  # registered quanta, and readings, that judge before that
 FORGET: Final = 1.0 / 32.0
@@ -78,10 +79,15 @@ def runs_again(x: NDArray[np.float64]) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _ask(x: NDArray[np.float64], track: int, expected_ul: float, elapsed_us: float) -> None:
-    """Add what was programmed since the last row to a track."""
-    if expected_ul > 0.0:
-        x[track + ASKED_UL] += expected_ul
-        x[track + STOOD_US] += elapsed_us
+    """Add what was programmed since the last row to a track; of a gap longer than a movement takes, CLOCK_US may be a clock's jump."""
+    if not expected_ul > 0.0:
+        return
+    gap_us = elapsed_us - x[track + HABIT_US]
+    share = 1.0
+    if x[track + HABIT_US] > 0.0 and gap_us > 0.0:
+        share -= min(gap_us, CLOCK_US) / elapsed_us
+    x[track + ASKED_UL] += share * expected_ul
+    x[track + STOOD_US] += share * elapsed_us
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -26,7 +26,7 @@ from contract.events import (
 from contract.facts import Cause
 from kernels import dose, drive, ledger, reservoir, volumes
 from kernels import state as s
-from processors import risk
+from processors import risk, stopped_flow
 from processors.alerts import Condition
 from processors.program import compile_program, with_minimum_rate
 from processors.pump_state import DAY_US, HOUR_US, Clinic, Program, PumpState, whole_us
@@ -297,6 +297,7 @@ def stall_condition(state: PumpState, at_us: int) -> Condition:
 
     The onset is the last movement seen, or an alert's earlier one. A rotor that can have stopped inside a declared MRI
     window, between its last movement and the first evidence that it stands, raises nothing above info until 2 h after it.
+    A stop that only the flow shows, and that something else explains, stays pending (processors.stopped_flow).
     """
     x, clinic = state.x, state.clinic
     level = 2 if clinic.device_stall else int(x[s.STALL_LEVEL])
@@ -310,6 +311,8 @@ def stall_condition(state: PumpState, at_us: int) -> Condition:
     window_end = next(
         (end for start, end in clinic.rotor_windows_us if start <= stands_us and onset_us <= end), None
     )
+    if window_end is None and stopped_flow.explanation(state) is not None:
+        level = min(level, 1)
     harm_lo_us, harm_hi_us = risk.harm_of_stop(state, onset_us, counted=risk.counts(state, Cause.MOTOR_STALL))
     text = (
         "The motor stands still while flow is programmed: no drug is delivered. Interrogate the pump."

@@ -81,7 +81,10 @@ def after_alarm(state: PumpState, event: DeviceAlarm, at_us: int) -> tuple[Clini
         return _settle(
             state, replace(device, claim=None, claim_due_us=None), at_us, off=("stall", "no_delivery")
         )
-    if event.code == "no_delivery" and not any(is_on(state.book, cause) for cause in EXPLAIN):
+    if event.code == "no_delivery":
+        device = replace(device, heard=tuple(dict.fromkeys((*device.heard, event.code))))
+        if any(is_on(state.book, cause) for cause in EXPLAIN):
+            return _settle(state, device, at_us)
         return _settle(state, replace(device, alarm_due_us=at_us + DAY_US), at_us, on=("no_delivery",))
     return state.clinic, []
 

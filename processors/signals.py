@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from contract.facts import Cause, Priority
 from kernels import state as s
 from kernels import step
-from processors import readiness, risk
+from processors import readiness, risk, stopped_flow
 from processors.alerts import Condition
 from processors.clinical import stall_condition
 from processors.flow_path_words import leak_condition, starvation_condition
@@ -19,25 +21,16 @@ from processors.pump_state import PumpState
 
 def conditions(state: PumpState, code: int, level: int, at_us: int, received_us: int) -> list[Condition]:
     """What the signal `code` (kernels.step) with `level` 0, 1 or 2 at a row says."""
-    if code in (step.RESTART, step.FILL):
-        return []  # processors.incidents
-    if code == step.LEVEL:
-        return []  # judged by the fold, with the deadlines of the on-delay (processors.risk)
-    if code == step.LEAK:
-        told = leak_condition(state, level, at_us)
-    elif code == step.STARVATION:
-        told = starvation_condition(state, level, at_us)
-    elif code == step.AIR:
-        told = air_condition(state, level, at_us)
-    elif code == step.WEAR:
-        told = wear_condition(state, level, at_us)
+    if code in _ELSEWHERE:
+        return []
+    if code == step.STALL:
+        stall = stall_condition(state, at_us)
+        said = [one for one in (stopped_flow.condition(state, stall), stall) if one is not None]
     elif code == step.CHANNELS:
-        told = readiness.lost_condition(state, at_us)
-    elif code == step.HEALTH:
-        told = unclassified_condition(state, level, at_us)
+        said = [readiness.lost_condition(state, at_us)]
     else:
-        told = _occlusion(state, level, at_us) if code == step.OCCLUSION else stall_condition(state, at_us)
-    return [msgspec.structs.replace(told, received_us=received_us)]
+        said = [_WORDS[code](state, level, at_us)]
+    return [msgspec.structs.replace(one, received_us=received_us) for one in said]
 
 
 def _onset(raw_us: float, at_us: int) -> int:
@@ -72,3 +65,15 @@ def _occlusion(state: PumpState, level: int, at_us: int) -> Condition:
         harm_lo_us=harm_lo_us,
         harm_hi_us=harm_hi_us,
     )
+
+
+_ELSEWHERE: Final = (step.RESTART, step.FILL, step.LEVEL)
+"""Judged by processors.incidents, and the level by the fold, with the deadlines of the on-delay (processors.risk)."""
+_WORDS: Final[dict[int, Callable[[PumpState, int, int], Condition]]] = {
+    step.OCCLUSION: _occlusion,
+    step.LEAK: leak_condition,
+    step.STARVATION: starvation_condition,
+    step.AIR: air_condition,
+    step.WEAR: wear_condition,
+    step.HEALTH: unclassified_condition,
+}

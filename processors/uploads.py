@@ -19,6 +19,9 @@ from processors.timeline import LATEST_US, NEVER_US, Settled, seen_us
 _MINUTE_US: Final = 60_000_000
 _HOUR_US: Final = 60 * _MINUTE_US
 SAME_UPLOAD_US: Final = 10 * _MINUTE_US  # contract: belongs to the counted upload
+CLOSE_US: Final = (
+    2 * SAME_UPLOAD_US
+)  # stated closer than this, a late upload and a prompt one may belong together
 SHORTEST_WAIT_US: Final = 30 * _MINUTE_US
 WAIT_UNTIL_KNOWN_US: Final = 48 * _HOUR_US
 WAIT_INTERVALS: Final = 3
@@ -118,7 +121,7 @@ def _last_us(state: UploadState, counted_us: int) -> int:
 
     All of those belong to a counted one; whoever sends each minute is not silent after three.
     """
-    if state.every_us is not None and state.every_us <= SAME_UPLOAD_US:
+    if state.every_us is not None and state.every_us < CLOSE_US:
         return max(counted_us, state.heard_us)
     return counted_us
 

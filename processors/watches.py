@@ -76,7 +76,7 @@ class DeviceWord(msgspec.Struct, frozen=True, kw_only=True):
     """What the device says of itself, to be held against our evidence (processors.disagreements).
 
     `reasons`: why it disagrees now. `marks`: ledgers in the past, the oldest first. `steady_us`: since when the
-    program is the same, and runs or rests. `alarms`: it has given an alarm before. `heard`: reservoir alarms since the last fill. `claim`: the
+    program is the same, and runs or rests. `alarms`: it has given an alarm before. `heard`: reservoir and no-delivery alarms since the last fill. `claim`: the
     ledgers when it last said that its motor stands, to be judged at `claim_due_us`; `unsaid_due_us`: when a stall of which
     the device says nothing becomes a disagreement; `alarm_due_us`: when an alarm without evidence is no longer news.
     """

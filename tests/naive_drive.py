@@ -71,8 +71,10 @@ class NaiveDrive:
         self.last_us = t_us
         if expected > 0:
             for track in (self.counter, self.flow, self.current):
-                track.asked_ul += expected
-                track.stood_us += elapsed
+                gap_us = elapsed - track.habit_us
+                surely = 1 - min(gap_us, 60e6) / elapsed if track.habit_us and gap_us > 0 else 1.0
+                track.asked_ul += surely * expected
+                track.stood_us += surely * elapsed
         stated = None
         if stalled > 0:
             self.stated += 1

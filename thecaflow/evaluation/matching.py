@@ -3,7 +3,7 @@
 An **alarm** is one alert that came on: what a person is told once. It is the same alarm until its condition was away for
 a day (SETTLING_US): within that time somebody has answered it, so that the next one is news. Its verdict:
 
-named        the right cause, from a fault's onset on and at most a day after its end; the first one of a fault
+named        the right cause, from a fault's onset on (less what clocks may be off, CLOCK_US) and at most a day after its end; the first of a fault
 repeat       the same once more
 consequence  a cause that the label says follows from its fault (`also`), from its onset on, however late
 expected     what a nuisance allows, while it lasts and a day longer
@@ -28,6 +28,9 @@ STANDING: Final = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.LATCHE
 HOLDING: Final = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.SHELVED)
 """States in which the condition is there."""
 LOUD: Final = (Priority.HIGH, Priority.MEDIUM)
+CLOCK_US: Final = (
+    300_000_000  # [P] five minutes: corrected times are off by minutes after a gap (contract, Clocks)
+)
 SETTLING_US: Final = 86_400_000_000  # [P] a day: an alert is answered and a pump looked at the same day
 UNCLEAR: Final = str(Cause.UNCLASSIFIED)
 
@@ -87,7 +90,7 @@ class Found:
     @property
     def delay_us(self) -> int | None:
         """From the onset to the alert."""
-        return None if self.alert is None else self.alert.at_us - self.label.onset_us
+        return None if self.alert is None else max(self.alert.at_us - self.label.onset_us, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def healthy_us(faults: Sequence[Label], span_us: tuple[int, int]) -> int:
 
 def _open(fault: Label, at_us: int) -> bool:
     over_us = closes_us(fault)
-    return fault.onset_us <= at_us and (over_us is None or at_us < over_us)
+    return fault.onset_us - CLOCK_US <= at_us and (over_us is None or at_us < over_us)
 
 
 def _judge(alarm: Alarm, faults: Sequence[Label], nuisances: Sequence[Label], named: set[int]) -> Judged:
@@ -176,7 +179,7 @@ def _judge(alarm: Alarm, faults: Sequence[Label], nuisances: Sequence[Label], na
             named.add(number)
             return Judged(alarm, verdict, fault)
     for fault in faults:
-        if cause in fault.also and fault.onset_us <= at_us:
+        if cause in fault.also and fault.onset_us - CLOCK_US <= at_us:
             return Judged(alarm, Verdict.CONSEQUENCE, fault)
     for nuisance in nuisances:
         if cause in nuisance.also and _open(nuisance, at_us):

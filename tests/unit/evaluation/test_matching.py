@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority
@@ -137,3 +138,12 @@ def test_healthy_time_is_what_no_fault_covers():
 def test_a_fault_after_the_recording_takes_nothing_from_its_healthy_time():
     """The span of the recording bounds everything."""
     assert match([fault(Cause.LEAK, 2000)], [], SPAN).healthy_us == 1000 * HOUR_US
+
+
+def test_clocks_may_be_off_by_minutes_so_an_alert_just_before_the_onset_is_its_own():
+    """Corrected times are minutes off after a gap; a delay is never negative."""
+    early = msgspec.structs.replace(line(Cause.MOTOR_STALL, 100), at_us=STALL.onset_us - 200_000_000)
+    [found] = match([STALL], [early], SPAN).found
+    assert found.delay_us == 0
+    much = msgspec.structs.replace(early, at_us=STALL.onset_us - 400_000_000)
+    assert verdicts([STALL], [much]) == [("motor_stall", Verdict.FALSE)]

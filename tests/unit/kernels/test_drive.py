@@ -326,3 +326,17 @@ def after_standing(step_us: float, asked_ul: float, rows: int) -> list[int]:
 def test_a_limit_itself_is_within_habit(step_us: float, asked_ul: float, levels: list[int]):
     """Exactly a limit's number of habits is as ever: only what is beyond it counts."""
     assert after_standing(step_us, asked_ul, 4) == levels
+
+
+def test_a_clock_that_jumps_is_no_stall():
+    """Half a minute in which no row came, because the clock was set, is four quanta of a pump read each second."""
+    pump = Pump(5, 1.0 / 60.0, 8.0)
+    pump.run(400, 3600.0)
+    pump.t_us += 31e6
+    levels = [
+        *pump.run(1, 3600.0 * 32.0, runs=False),
+        *pump.run(6, 3600.0, runs=False),
+        *pump.run(60, 3600.0),
+    ]
+    assert 2 not in levels
+    assert 2 in pump.run(120, 3600.0, runs=False)

@@ -246,6 +246,18 @@ def test_who_sends_each_minute_is_silent_three_minutes_after_the_last_and_not_be
     assert told.alerts(2.0, Cause.TELEMETRY_SILENT)[0][0] == pytest.approx(last_h + 0.05)
 
 
+def test_an_upload_that_comes_early_counts_where_uploads_are_stated_to_be_close() -> None:
+    """One each 11 minutes, one of them nine minutes after the one before: silent three intervals after that last one."""
+    told = Story().registered(upload_every_s=660.0)
+    minutes = [11 * number for number in range(10)] + [108]
+    for minute in minutes:
+        at_us = START_US + minute * 60_000_000
+        told.records.append(
+            told.event("telemetry", at_us, at_us, "device", t_s=[0.0], delivered_ul=[minute / 60.0])
+        )
+    assert told.alerts(3.0, Cause.TELEMETRY_SILENT)[0][0] == pytest.approx((108 + 33) / 60.0)
+
+
 def test_two_uploads_are_not_enough_to_know_the_habit() -> None:
     """Until three uploads are known the deadline is 48 h."""
     told = story().runs(0, 5.0).rows(0, 4, delivered_ul=[0.0, 5.0, 10.0, 15.0])
