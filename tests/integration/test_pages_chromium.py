@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from contract.facts import Cause
 from dashboards.causes import CAUSES
+from dashboards.clearing import CLEARING
 from tests.browser import assert_accessible, chromium
 from tests.consoles import ConsoleProcess, add_token, console_process
 from tests.integration.test_gateway import GatewayProcess, gateway_process
@@ -30,6 +31,8 @@ DRY = CAUSES[Cause.DRY_BEFORE_ALARM]
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
 FOLDED_MS = 20_000
 """From an answer to the worker's fold of it and the page's change: seconds, on a machine that does much else."""
+EXPLAINED_MS = 60_000
+"""The first explanation of a console loads the kernels and, on a machine that never did, compiles them."""
 MOST_TABS = 40
 
 
@@ -195,6 +198,11 @@ def test_a_nurse_reads_why_and_acknowledges(ward: Ward, browser: Browser, device
         expect(plot.locator("figcaption")).to_contain_text(
             re.compile(r"\d mL at .* UTC; from .* to .* mL since")
         )
+        numbers = page.get_by_role("region", name="The numbers behind it")
+        knew = numbers.get_by_role("region", name="What the detector knew")
+        expect(knew).to_contain_text("Estimated volume left", timeout=EXPLAINED_MS)
+        expect(numbers).to_contain_text(CLEARING[Cause.DRY_BEFORE_ALARM])
+        assert numbers.get_by_role("img").evaluate("plot => plot.complete && plot.naturalWidth > 0")
         assert_fits(page)
 
         page.get_by_label("What you do about it").fill("refill is booked for tomorrow")
@@ -284,11 +292,13 @@ def test_axe_finds_nothing_serious(ward: Ward, browser: Browser, device: str, sc
         assert_accessible(page)
         page.locator("ol.alerts h3 a").first.click()
         alert = page.url
-        for path in (alert, "/pumps/founding-desk", "/pumps/founding-desk/refill", "/history"):
+        explained = f"{alert}/explanation"
+        for path in (alert, explained, "/pumps/founding-desk", "/pumps/founding-desk/refill", "/history"):
             page.goto(path)
             for plot in page.locator("[data-plot]").all():
                 expect(plot).to_have_attribute("data-drawn", "yes")
             expect(page.get_by_text("Reading the telemetry")).to_have_count(0)
+            expect(page.get_by_text("Folding the log")).to_have_count(0, timeout=EXPLAINED_MS)
             assert_accessible(page)
             assert_fits(page)
 

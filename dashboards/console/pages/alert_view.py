@@ -15,6 +15,7 @@ from dashboards.clearing import CLEARING
 from dashboards.console.pages.evidence import Said, in_words
 from dashboards.console.pages.plots import channels_of
 from dashboards.console.pages.show import ask_or
+from dashboards.console.pages.therapy import infection_at
 from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
@@ -25,6 +26,7 @@ from storage import history
 from storage.history import AlertLine, PastEvent
 
 ANSWERS: Final = ("alert_ack", "alert_shelved")
+_NOTES: Final = 20
 ANSWERS_SHOWN: Final = 20
 _LONGEST_US: Final = 45 * DAY_US
 _CLEARING_OF: Final = {cause.value: words for cause, words in CLEARING.items()}
@@ -51,6 +53,8 @@ class AlertView:
     text: CauseText | None
     channels_url: str
     clearing: str
+    infection: str
+    """An infection noted for the time of its beginning, which may explain more spasm; empty for none."""
     version: int
     """Of the snapshot before anything was asked: what changed meanwhile is newer."""
 
@@ -88,6 +92,9 @@ async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertVie
     said, _ = await ask_or(
         console, lambda db: history.events(db, pump, now_us + DAY_US, ANSWERS_SHOWN, ANSWERS), no_answers
     )
+    notes, _ = await ask_or(
+        console, lambda db: history.events(db, pump, now_us + DAY_US, _NOTES, ("note",)), no_answers
+    )
     why = _evidence(lines)
     return AlertView(
         now=known,
@@ -98,6 +105,7 @@ async def alert_for(console: Console, viewer: Viewer, alert_id: str) -> AlertVie
         evidence=in_words(why, now_us),
         text=_TEXT_OF.get(cause),
         channels_url=_channels_url(known, why, now_us),
+        infection=infection_at(notes, since_us),
         clearing=_CLEARING_OF.get(cause, ""),
         version=snapshot.version,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from contract.events import Assessment, ProgramSet, ReservoirFilled
 from contract.facts import Cause
 from dashboards.causes import CAUSES
+from dashboards.console.pages.therapy import TYPES, Told, therapy
 from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.snapshot import AlertNow, PumpNow
 from storage import history
@@ -16,6 +17,8 @@ from storage.history import AlertFound, AlertSearch, DoseSpan, ForecastPoint, Pa
 
 _EVENTS: Final = 30
 _ASSESSMENTS: Final = 200
+_CLINICAL: Final = 300
+_THERAPY: Final = 12
 _PAST_ALERTS: Final = 20
 _LEVELS: Final = 150
 _LEVELS_US: Final = 400 * DAY_US
@@ -59,6 +62,7 @@ class PumpPast:
     assessments: Sequence[PastEvent] = ()
     alerts: Sequence[AlertFound] = ()
     reservoir: ReservoirPast = ReservoirPast()
+    therapy: Sequence[Told] = ()
 
     def scores(self) -> dict[int, str]:
         """Return the assessments that fall into each dose window, by the window's end."""
@@ -90,6 +94,7 @@ async def reservoir_past(db: Any, pump: str, now_us: int) -> ReservoirPast:
 async def pump_past(db: Any, pump: str, now_us: int, days: int, span_s: float) -> PumpPast:
     """Ask everything of one connection: a page waits for its place in the pool once."""
     from_us, to_us = now_us - days * DAY_US, now_us + DAY_US
+    clinical = await history.events(db, pump, to_us, _CLINICAL, TYPES)
     return PumpPast(
         doses=await history.doses(db, pump, from_us, to_us, span_s),
         forecasts=await history.forecasts(db, pump, from_us, to_us, span_s),
@@ -97,6 +102,7 @@ async def pump_past(db: Any, pump: str, now_us: int, days: int, span_s: float) -
         assessments=await history.events(db, pump, to_us, _ASSESSMENTS, ("assessment",)),
         alerts=await history.find_alerts(db, AlertSearch(pump=pump, state="cleared"), _PAST_ALERTS),
         reservoir=await reservoir_past(db, pump, now_us),
+        therapy=therapy(clinical, whole=len(clinical) < _CLINICAL)[:_THERAPY],
     )
 
 
