@@ -25,7 +25,7 @@ def volume(x: NDArray[np.float64], out2: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ratio_moments(x: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
+def ratio_moments(x: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
     """(V, r, Var V, Cov(V, r), Var r) of r = e k; e's variance is that of two roundings to a count."""
     v, k, vv, vk, kk = joined(x)
     e = encoder_ratio(x)
@@ -40,7 +40,7 @@ def _ratio_moments(x: NDArray[np.float64]) -> tuple[float, float, float, float, 
 @njit(cache=True, nogil=True, error_model="numpy")
 def ratio(x: NDArray[np.float64], out3: NDArray[np.float64]) -> None:
     """Delivered / programmed: mean, lower and upper end of the 95 % interval into `out3`."""
-    _, r, _, _, rr = _ratio_moments(x)
+    _, r, _, _, rr = ratio_moments(x)
     half = Z95 * math.sqrt(rr)
     out3[0] = r
     out3[1] = max(r - half, 0.0)
@@ -73,7 +73,7 @@ def needed_ul(x: NDArray[np.float64], level_ul: float, quantile: float) -> float
     0 where it has already, infinite where no volume reaches that probability, NaN where V is unknown. Solves
     r p - A = z sqrt(Var V - 2 p Cov + p^2 Var r), A = V - level (Fieller's quadratic).
     """
-    v, r, vv, vr, rr = _ratio_moments(x)
+    v, r, vv, vr, rr = ratio_moments(x)
     z = _normal_quantile(quantile)
     above = v - level_ul
     if math.isnan(above) or math.isnan(z):
@@ -97,7 +97,7 @@ def needed_ul(x: NDArray[np.float64], level_ul: float, quantile: float) -> float
 @njit(cache=True, nogil=True, error_model="numpy")
 def probability_at_or_below(x: NDArray[np.float64], level_ul: float, programmed_ul: float) -> float:
     """P(V - r p <= level) after a further programmed volume p; NaN where V is unknown."""
-    v, r, vv, vr, rr = _ratio_moments(x)
+    v, r, vv, vr, rr = ratio_moments(x)
     p = max(programmed_ul, 0.0)
     var = max(vv - 2.0 * p * vr + p * p * rr, 0.0)
     distance = r * p - (v - level_ul)

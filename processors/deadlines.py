@@ -15,7 +15,18 @@ from msgspec.structs import replace
 from contract.facts import Cause, Fact, Readiness
 from kernels import state as s
 from kernels import volumes
-from processors import alerts, forecasts, incidents, level_alerts, marks, readiness, restarts, risk, windows
+from processors import (
+    alerts,
+    conformal,
+    forecasts,
+    incidents,
+    level_alerts,
+    marks,
+    readiness,
+    restarts,
+    risk,
+    windows,
+)
 from processors.alerts import Condition, Response
 from processors.pump_state import DAY_US, Program, PumpState
 
@@ -114,7 +125,9 @@ class Course:
         if self.state.ready:
             self.judge_readiness(due_us)
         clinic = marks.add(replace(ahead, clinic=self.state.clinic), due_us)
-        self.state = replace(self.state, midnight_us=due_us + DAY_US, clinic=clinic)
+        stands = bool(ahead.x[s.STALL_LEVEL]) or clinic.device_stall
+        checked = conformal.look(self.state.conformal, ahead.x, clinic.filled_us, due_us, stands=stands)
+        self.state = replace(self.state, midnight_us=due_us + DAY_US, clinic=clinic, conformal=checked)
 
     def _skip_midnights(self, before_us: int) -> None:
         """Pass over the midnights at which there is neither a forecast to judge nor a window to write."""
@@ -137,7 +150,7 @@ class Course:
 
     def judge(self, at: PumpState, at_us: int, *, write: bool, alarms: bool = True) -> None:
         """Forecast from the ledgers `at`; alerts judge it at midnights, crossings and clinical events only."""
-        at = replace(at, book=self.state.book)
+        at = replace(at, book=self.state.book, conformal=self.state.conformal)
         forecast, at = forecasts.foresee(at, at_us)
         if write:
             self.facts.append(forecast)

@@ -11,11 +11,12 @@ from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
 from kernels import dose, reservoir
 from kernels import state as s
-from processors import risk
+from processors import conformal, risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import DAY_US, PumpState, whole_us
 
@@ -33,6 +34,8 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     reservoir.ratio(x, ratio)
     empty_us = empty_times(state, at_us)
     alarm_us, dry = device_alarm(state, at_us)
+    if dry is not None:
+        dry = state.conformal.probability(dry)
     low_us = _low_at(state, at_us)
     due_us, reason = refill_due(state, at_us, low_us)
     forecast = Forecast(
@@ -49,17 +52,23 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
 
 
 def empty_times(state: PumpState, at_us: int) -> tuple[int | None, int | None, int | None]:
-    """When the reservoir is empty with probability 5, 50 and 95 %; one that is past stays where it was last seen ahead."""
+    """When the reservoir is empty with probability 5, 50 and 95 %; one that is past stays where it was last seen ahead.
+
+    By all that the level said of the stroke, heard by alerts or not, as wide as past forecasts called for (processors.conformal).
+    """
     early, median, late = state.empty_us
+    x = conformal.learned(state.x)
     return (
-        _empty_by(state, at_us, 0.05, early),
-        _empty_by(state, at_us, 0.5, median),
-        _empty_by(state, at_us, 0.95, late),
+        _empty_by(state, x, at_us, 0.05, early),
+        _empty_by(state, x, at_us, 0.5, median),
+        _empty_by(state, x, at_us, 0.95, late),
     )
 
 
-def _empty_by(state: PumpState, at_us: int, quantile: float, before_us: int | None) -> int | None:
-    needed_ul = float(reservoir.needed_ul(state.x, 0.0, quantile))
+def _empty_by(
+    state: PumpState, x: NDArray[np.float64], at_us: int, quantile: float, before_us: int | None
+) -> int | None:
+    needed_ul = float(reservoir.needed_ul(x, 0.0, state.conformal.quantile(quantile)))
     if needed_ul <= 0.0 and before_us is not None:
         return min(before_us, at_us)
     return _pumped_by(state, at_us, needed_ul)
