@@ -25,7 +25,8 @@ from kernels.drive import HABIT_UL
 from kernels.stroke import COUNTER_SOURCE
 from processors import marks
 from processors.alerts import Condition, is_on
-from processors.clinical import EXACTLY, MRI_GRACE_US
+from processors.clinical import EXACTLY
+from processors.device_events import MRI_GRACE_US
 from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState
 from processors.watches import DeviceWord, Mark
 

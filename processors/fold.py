@@ -22,7 +22,8 @@ from processors import (
     signals,
     windows,
 )
-from processors.alerts import Condition, Response
+from processors.alerts import Condition
+from processors.answers import response_to
 from processors.deadlines import FOREVER, STOPPED, Course
 from processors.pump_state import DAY_US, Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
@@ -222,17 +223,6 @@ class _Items(Course):
             # (from, to]: an item exactly on a boundary belongs to the window that ends there.
             start = (-(-at_us // self.window_us) - 1) * self.window_us
             self.state = replace(self.state, window=windows.opened(self.state, start))
-
-
-def response_to(event: AlertAck | AlertShelved, at_us: int, offset_us: int) -> Response:
-    """An acknowledgement or a shelving as the alert book takes it at `at_us`; `until` takes its event's clock offset."""
-    return Response(
-        at_us=at_us,
-        received_us=at_us if event.received_us is None else event.received_us,
-        alert_id=event.alert_id,
-        cause=event.cause,
-        until_us=event.until_us + offset_us if isinstance(event, AlertShelved) else None,
-    )
 
 
 def _skew(change: SkewChanged, at_us: int) -> Condition:

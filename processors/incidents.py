@@ -22,7 +22,8 @@ from kernels import state as s
 from kernels import step
 from processors import bridges, disagreements, marks, overdue, refills, restarts
 from processors.alerts import Condition
-from processors.clinical import delivers, stall_condition
+from processors.clinical import delivers
+from processors.device_events import stall_condition
 from processors.pump_state import Clinic, PumpState
 from processors.timeline import Settled
 

@@ -1,7 +1,7 @@
 """A rotor that stopped in a declared MRI window and does not start again: `stall_overdue`.
 
 Contract: still standing 2 h after the window is medium, 24 h after it high. The window's end is that of
-`processors.clinical.stall_condition`. The priority follows this clock; the time to withdrawal is told, and raised, by
+`processors.device_events.stall_condition`. The priority follows this clock; the time to withdrawal is told, and raised, by
 `motor_stall` beside it.
 """
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from contract.facts import Cause, Priority
 from kernels import state as s
 from processors.alerts import Condition
-from processors.clinical import MRI_GRACE_US
+from processors.device_events import MRI_GRACE_US
 from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState
 from processors.watches import Overdue
 

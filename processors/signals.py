@@ -13,7 +13,7 @@ from kernels import state as s
 from kernels import step
 from processors import readiness, risk, stopped_flow
 from processors.alerts import Condition
-from processors.clinical import stall_condition
+from processors.device_events import stall_condition
 from processors.flow_path_words import leak_condition, starvation_condition
 from processors.habit_words import air_condition, unclassified_condition, wear_condition
 from processors.pump_state import PumpState

@@ -12,7 +12,7 @@ from contract.events import AlertAck, AlertShelved, PumpExplanted, PumpRegistere
 from contract.facts import Alert, Cause, Priority
 from processors import alerts
 from processors.alerts import Book, Condition
-from processors.fold import response_to
+from processors.answers import response_to
 from processors.pump_state import whole_us
 from processors.timeline import LATEST_US, NEVER_US, Settled, seen_us
 

@@ -11,9 +11,10 @@ from contract.codec import decode_json
 from contract.facts import Quarantined
 from contract.times import format_us
 from dashboards.console.pages import therapy
+from dashboards.console.pages.pump_view import PumpPast
 from dashboards.console.pages.therapy import Told, infection_at
 from dashboards.console.pages.words import DAY_US, HOUR_US
-from storage.history import PastEvent
+from storage.history import DoseSpan, PastEvent
 
 START_US = 1_767_225_600_000_000
 
@@ -129,3 +130,20 @@ def test_an_infection_is_said_beside_an_alert_of_its_time() -> None:
     assert infection_at([note], START_US + 8 * DAY_US) == ""
     assert infection_at([past(0, "note", kind="procedure", text="", **span)], START_US + DAY_US) == ""
     assert [one.rule for one in told(note)] == [therapy.INFECTION]
+
+
+def test_assessments_stand_beside_the_dose_of_their_window() -> None:
+    """Two scores of one window share its line; one at the very end of a window belongs to it, as rows do."""
+    windows = [
+        DoseSpan(START_US + day * DAY_US, START_US + (day + 1) * DAY_US, *([0.0] * 8)) for day in range(3)
+    ]
+    scores = [
+        past(HOUR_US, "assessment", scale="ashworth", score=3.0),
+        past(DAY_US, "assessment", scale="penn", score=2.0),
+        past(DAY_US + 1, "assessment", scale="ashworth", score=1.0),
+    ]
+    page = PumpPast(doses=windows, assessments=scores[::-1])
+    assert page.scores() == {
+        START_US + DAY_US: "Ashworth 3, Penn 2",
+        START_US + 2 * DAY_US: "Ashworth 1",
+    }
