@@ -5,9 +5,10 @@ the pressure falls to that of the tissue around the leak, near the zero of the g
 breathing and the rhythm of the day, while the drive goes on. A swapped or drifting sensor moves the pressure as well, but
 what moves in it stays. So a fall is only a reason to look (pending); active needs one of
 
-quiet  the block means (kernels/lows.py) do not move as they do at this time of day. d = change from block to block, v = its
-       healthy mean square by eighths of the day (from clipped absolute changes, the smallest of three neighbours, since
-       nights do not begin at the same minute); the score adds the log likelihood ratio of a variance LOST v against v,
+stiller from row to row it moves less, over WINDOW blocks since the first of the fall, than it ever did in health
+       (kernels/movement.py): a block has a few rows and a night a dozen blocks, so that this decides in three to eight hours
+quiet  the block means do not move as they do at this time of day. d = change from block to block, v = its healthy mean square
+       (kernels/movement.py); the score adds the log likelihood ratio of a variance LOST v against v,
        ln(1 / LOST) / 2 - (1 / LOST - 1) d^2 / 2 v, from the third block below the limit on. A swapped sensor reaches SURE
        with probability exp(-SURE) at most (Ville), if its changes are Gaussian. SURE_ZONE (10 %) is enough where the pressure
        is that of tissue, between -ZONE and +ZONE of the healthy bottom, where few errors of a zero end; elsewhere SURE (1 %)
@@ -41,6 +42,14 @@ from numpy.typing import NDArray
 from kernels import state as st
 from kernels.borrow import borrow
 from kernels.lows import HOUR_US, close_block, learn_block, low_row, reset_low, shift
+from kernels.movement import (
+    learn_movement,
+    movement_anew,
+    movement_row,
+    reset_movement,
+    stiller,
+    usual_change_kpa,
+)
 from kernels.occlusion import STUCK_ROWS
 from kernels.pressure_model import DAY_US
 from kernels.starvation import SHORT
@@ -55,11 +64,6 @@ AGAINST: Final = -3.0  # the least score: the blocks of the fall itself must not
 HALF: Final = 0.5
 LIVELY: Final = 0.75
 LASTING: Final = 3.0  # blocks below the limit that a later rise can show to have been health
-EIGHTHS: Final = 8
-MOVES_BLOCKS: Final = 16.0  # memory of v: some days
-RARE: Final = (
-    2.0  # a change counts as at most so many usual ones: evening's last rising does not make the night lively
-)
 CLIPPED: Final = 0.75  # mean of |z| so clipped, z standard normal
 SPIKE: Final = 2.0  # times the outlet's healthy margin: what is beyond is no rise of the patient
 FAR: Final = 8.0  # base - bottom
@@ -79,7 +83,7 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.LEAK_DAY_UP_KPA : st.LEAK_FAR_ROWS + 1] = 0.0
     x[st.LEAK_UP_KPA] = x[st.LEAK_FLOW_LOW_UL_H] = np.nan
     x[st.LEAK_OUT_MIN_KPA] = np.inf
-    x[st.LEAK_MOVES_KPA : st.LEAK_MOVES_KPA + EIGHTHS] = np.nan
+    reset_movement(x)
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -109,31 +113,10 @@ def _lower_flow(x: NDArray[np.float64], flow_ul_h: float) -> bool:
     return True
 
 
-@njit(inline="always", cache=True, nogil=True, error_model="numpy")
-def _eighth(end_us: float) -> int:
-    """Which eighth of the day a block belongs to that ends then."""
-    return int(end_us % DAY_US / DAY_US * EIGHTHS)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _usual_move_kpa(x: NDArray[np.float64], end_us: float) -> float:
-    """Usual change between blocks at this time of day, the smallest of three eighths; inf = not known."""
-    at, least = _eighth(end_us), np.inf
-    for step in range(-1, 2):
-        usual = x[st.LEAK_MOVES_KPA + (at + step) % EIGHTHS]
-        least = min(least, usual)
-    return least
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def _learn(x: NDArray[np.float64], mean_kpa: float) -> None:
-    """Enter a healthy block: its minimum, how far the day's means rise, and how much they move at this time of day."""
-    change_kpa = abs(mean_kpa - x[AT + st.LOW_LAST])
-    if not math.isnan(change_kpa):
-        slot = st.LEAK_MOVES_KPA + _eighth(x[AT + st.LOW_OPEN_US])
-        usual = x[slot]
-        most = change_kpa if math.isnan(usual) else min(change_kpa, RARE * usual)
-        x[slot] = most if math.isnan(usual) else usual + (most - usual) / MOVES_BLOCKS
+    """Enter a healthy block: its minimum, how far the day's means rise, and how much it moves."""
+    learn_movement(x, AT, mean_kpa)
     if x[AT + st.LOW_DAY_N] > 0.0:
         x[st.LEAK_DAY_UP_KPA] = max(x[st.LEAK_DAY_UP_KPA], mean_kpa - x[AT + st.LOW_DAY_MIN])
     if learn_block(x, AT, mean_kpa):
@@ -169,7 +152,7 @@ def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
         x[st.LEAK_OUT_UP_KPA] = x[st.LEAK_OUT_SCORE] = 0.0
     x[st.LEAK_OUT_UP_KPA] = max(x[st.LEAK_OUT_UP_KPA], mean_kpa - x[st.LEAK_OUT_MIN_KPA])
     x[st.LEAK_OUT_MIN_KPA] = min(x[st.LEAK_OUT_MIN_KPA], mean_kpa)
-    usual_kpa = _usual_move_kpa(x, x[AT + st.LOW_OPEN_US])
+    usual_kpa = usual_change_kpa(x, x[AT + st.LOW_OPEN_US])
     if n > 2.0 and 0.0 < usual_kpa < np.inf:
         ratio = (CLIPPED * (mean_kpa - x[AT + st.LOW_LAST]) / usual_kpa) ** 2
         gain = -0.5 * math.log(LOST) - 0.5 * (1.0 / LOST - 1.0) * ratio
@@ -178,7 +161,7 @@ def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
         return 2
     lasted_us = n * x[AT + st.LOW_SPAN_US]
     still = lasted_us >= DAY_US and x[st.LEAK_OUT_UP_KPA] < HALF * x[st.LEAK_UP_KPA]
-    if still or x[st.LEAK_OUT_SCORE] >= (SURE_ZONE if _in_zone(x, mean_kpa) else SURE):
+    if still or stiller(x, AT) or x[st.LEAK_OUT_SCORE] >= (SURE_ZONE if _in_zone(x, mean_kpa) else SURE):
         return 2
     return 1 if n > 1.0 else 0
 
@@ -186,6 +169,8 @@ def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _end(x: NDArray[np.float64]) -> None:
     """Forget the excursion."""
+    if x[AT + st.LOW_OUT_N] > 0.0:
+        movement_anew(x)
     x[AT + st.LOW_OUT_N] = 0.0
     x[AT + st.LOW_ONSET_US] = np.nan
 
@@ -261,9 +246,11 @@ def leak_row(
         return level
     if x[st.DRV_FLOW_NOW] < SHORT * x[st.STV_SHARE]:
         return level
-    x[AT + st.LOW_FLOW] += flow_ul_h
     most_kpa = SPIKE * x[st.OCC_THRESHOLD_KPA] - (SPIKE - 1.0) * x[st.OCC_BASE_KPA]
-    if low_row(x, AT, t_us, min(pressure_kpa, most_kpa)):
+    kpa = min(pressure_kpa, most_kpa)
+    movement_row(x, AT, kpa, flow_ul_h)
+    x[AT + st.LOW_FLOW] += flow_ul_h
+    if low_row(x, AT, t_us, kpa):
         level = _close(x, t_us)
     if level < 2 and _far(x, pressure_kpa) and not flow_ul_h < LOWER * x[st.LEAK_FLOW_LOW_UL_H]:
         x[st.LEAK_FAR_ROWS] += 1.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SIZE: Final = 512  # 4 kB, the most that a pump may take
-VERSION: Final = 6
+VERSION: Final = 7
 
 # --- COMMON 0..31: what registration and the clinic said, and where the vector stands
 T_US: Final = 0  # us, time of the last item
@@ -344,10 +344,13 @@ CH_NOISY: Final = 424  # 5 channels of 6 slots: last reading and smallest step i
 CH_LEVEL_VALID_US: Final = 454  # us of CH_CLOCK_US, last reading of the level; NaN = never
 CH_COUNTER_VALID_US: Final = 455  # the same for the counter
 
-# Of LEAK: 456..463
+# Of LEAK: 456..463 (kernels/movement.py)
 LEAK_MOVES_KPA: Final = (
-    456  # kPa, 8 slots: usual change from block to block by eighths of the day; NaN = not known
+    456  # kPa, 5 slots: usual change from block to block by fifths of the day; NaN = not known
 )
+LEAK_STILL_KPA: Final = 461  # kPa, pressure of the last row
+LEAK_STILL_NOW_KPA: Final = 462  # kPa, mean change from row to row of the last blocks, or since a fall
+LEAK_STILL_LEAST_KPA: Final = 463  # kPa, its smallest in health, rising slowly; NaN = not known
 
 # 411..415 carry on RST_SINCE_US .. RST_SLACK_UL (kernels/restart.py)
 RST_MEAN_UL: Final = 411  # uL, level reading, mean of the last ones; NaN = none since the last fill

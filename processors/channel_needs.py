@@ -59,7 +59,8 @@ NEEDS: Final = (
     Need(
         cause=Cause.LEAK,
         ways=_any_of(OUTLET),
-        tells="a line that is open no longer follows the body; a leak that keeps the pressure can't be told by anything inside the pump",
+        tells="a line that is open falls below the healthy bottom and no longer follows the body: breathing within hours at any time of"
+        " day, posture by day; a leak that keeps the pressure, or all that moves in it, can't be told by anything inside the pump",
     ),
     Need(
         cause=Cause.AIR_IN_LINE,

@@ -47,7 +47,8 @@ def leak_condition(state: PumpState, level: int, at_us: int) -> Condition:
         return Condition(cause=Cause.LEAK, at_us=at_us, level=0)
     onset_us = _onset_us(state, leak.AT, at_us)
     lo_us, hi_us = risk.harm_of_stop(state, onset_us)
-    told = _told(state, leak.AT, score=float(state.x[s.LEAK_OUT_SCORE]))
+    moves = float(state.x[s.LEAK_STILL_NOW_KPA]) / float(state.x[s.LEAK_STILL_LEAST_KPA])
+    told = _told(state, leak.AT, score=float(state.x[s.LEAK_OUT_SCORE]), movement_share=moves)
     return Condition(
         cause=Cause.LEAK,
         at_us=at_us,

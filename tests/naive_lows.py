@@ -142,6 +142,54 @@ class Fall:
             self.score = max(self.score + (-0.5 * math.log(0.3) - 0.5 * (1 / 0.3 - 1) * ratio), -3.0)
 
 
+@dataclass
+class Movement:
+    """How much a pressure moves from row to row and from block to block, with lists of rows; see kernels/movement.py."""
+
+    last: float = math.nan
+    now: float = math.nan
+    least: float = math.nan
+    moves: list[float] = field(default_factory=lambda: [math.nan] * 5)
+
+    def row(self, lows: Lows, fallen: int, kpa: float, flow: float, flows: float) -> None:
+        """`fallen`: blocks of the fall so far; `flows`: sum over the open block."""
+        step, self.last, n = abs(kpa - self.last), kpa, lows.held.rows
+        if n and abs(flow - flows / n) > 0.02 * (flows / n):
+            return
+        if not step < math.inf:
+            return
+        blocks = min(max(fallen - 1 + (n + 1) / lows.rows, 0.0), 8.0) if fallen else 2.0
+        self.now = (
+            slow(self.now, step, 1.0) if math.isnan(self.now) else self._nearer(step, blocks * lows.rows)
+        )
+
+    def _nearer(self, step: float, rows: float) -> float:
+        return self.now + (step - self.now) / max(rows, 1.0)
+
+    def fifth(self, lows: Lows) -> int:
+        return int(lows.open_us % DAY_US / DAY_US * 5)
+
+    def usual(self, lows: Lows) -> float:
+        at = self.fifth(lows)
+        near = [self.moves[k % 5] for k in (at - 1, at, at + 1)]
+        return min((change for change in near if not math.isnan(change)), default=0.0)
+
+    def learn(self, lows: Lows, mean: float) -> None:
+        if not math.isnan(lows.last):
+            at, change = self.fifth(lows), abs(mean - lows.last)
+            usual = self.moves[at]
+            self.moves[at] = change if math.isnan(usual) else usual + (min(change, 2 * usual) - usual) / 16
+        if not self.now > 0 or not lows.minima:
+            return
+        if self.now > self.least:
+            self.least *= 1 + min(lows.span_us / DAY_US, 1.0) / 64
+        else:
+            self.least = self.now
+
+    def stiller(self, fallen: int) -> bool:
+        return fallen > 4 and 0 < self.now < 0.8 * self.least
+
+
 class NaiveLeak:
     """One pump's leak detector."""
 
@@ -149,21 +197,23 @@ class NaiveLeak:
         self.lows, self.fall, self.level = Lows(), Fall(), 0
         self.up = self.lowest_flow = math.nan
         self.day_up, self.out_min, self.quantum = 0.0, math.inf, math.inf
-        self.moves = [math.nan] * 8
+        self.movement = Movement()
         self.flow, self.far_rows = 0.0, 0
 
     def row(self, t_us: float, pressure: float, flow: float, quantum: float, most: float) -> int:
         """`flow` NaN = unknown; what is above `most` is a spike; rows that are not to be judged are not given."""
         lows, self.quantum = self.lows, quantum
+        kpa = min(pressure, most)
+        self.movement.row(lows, len(self.fall.means), kpa, flow, self.flow)
         self.flow += flow
-        if lows.add(t_us, min(pressure, most)):
+        if lows.add(t_us, kpa):
             mean_flow, self.flow = self.flow / lows.held.rows, 0.0
             usable, mean = lows.close(t_us)
             if usable:
                 if not self._lower(mean_flow):
                     self.level = self._judge(mean)
                 elif self.level < 2:
-                    self.fall = Fall()
+                    self._end()
                     if below(mean, lows.limit):
                         lows.move(mean - lows.bottom)
                     self._learn(mean)
@@ -176,6 +226,11 @@ class NaiveLeak:
         else:
             self.far_rows = 0
         return self.level
+
+    def _end(self) -> None:
+        if self.fall.means:
+            self.movement.now = 8 * self.movement.least
+        self.fall = Fall()
 
     def _lower(self, flow: float) -> bool:
         if not math.isfinite(flow):
@@ -199,14 +254,9 @@ class NaiveLeak:
             width = max(width, self.quantum)
         return self._zone(kpa) and self.lows.base - kpa >= 8 * width
 
-    def _eighth(self) -> int:
-        return int(self.lows.open_us % DAY_US / DAY_US * 8)
-
     def _learn(self, mean: float) -> None:
-        lows, at = self.lows, self._eighth()
-        if not math.isnan(lows.last):
-            usual, change = self.moves[at], abs(mean - lows.last)
-            self.moves[at] = change if math.isnan(usual) else usual + (min(change, 2 * usual) - usual) / 16
+        lows = self.lows
+        self.movement.learn(lows, mean)
         if lows.day:
             self.day_up = max(self.day_up, mean - lows.day_low)
         if lows.learn(mean):
@@ -224,26 +274,26 @@ class NaiveLeak:
                 lows.day_low = min(lows.day_low, *fall.means)
             if fall.means and (self.level == 2 or len(fall.means) < 3):
                 self.out_min = math.inf
-            self.fall = Fall()
+            self._end()
             if mean - self.out_min >= 0.75 * self.up:
                 self._moved()
             self._learn(mean)
             return 0
-        at = self._eighth()
-        known = [self.moves[k % 8] for k in (at - 1, at, at + 1) if not math.isnan(self.moves[k % 8])]
-        fall.add(mean, lows.last, min(known, default=0.0))
+        fall.add(mean, lows.last, self.movement.usual(lows))
         self.out_min = min(fall.means)
         lasted = len(fall.means) * lows.span_us
         level = self.level if self.level == 2 else self._verdict(mean, lasted)
         lively = fall.up > 0 and fall.up >= 0.75 * self.up and not self._far(mean)
         if lively or (level < 2 and lasted > 3 * DAY_US):
             self._moved()
-            self.fall = Fall()
+            self._end()
             return 0
         return level
 
     def _verdict(self, mean: float, lasted: float) -> int:
         if lasted >= DAY_US and self.fall.up < 0.5 * self.up:
+            return 2
+        if self.movement.stiller(len(self.fall.means)):
             return 2
         if self.fall.score >= (2.3 if self._zone(mean) else 4.6):
             return 2

@@ -18,6 +18,9 @@ _NOISE_MEMORY_US: Final = 20 * MINUTE_US  # correlation time of the pressure noi
 _DRIFT_MEMORY_US: Final = 15 * DAY_US  # of the level sensor's drift
 _SLOW_PERIODS: Final = 0.2  # a line whose time constant is below this many periods follows at once
 _BREATH_S: Final = 5.0  # a breath at rest
+_POCKET_SHARE: Final = (
+    0.3  # [P] of what moves in the body, breathing too: so much is felt in the pocket of a leak
+)
 _SUCTION_KPA: Final = -15.0  # inlet of a dry or starved pump
 _DECIMALS: Final = {
     "delivered_ul": 4,
@@ -118,8 +121,11 @@ class SensorBank:
         spread = design.pressure_noise_kpa * math.sqrt(1 - keep**2)
         slow = self._correlated("pressure", self._rng.normal(0.0, spread, rows_us.size), keep)
         body = body + slow
+        felt = np.ones(rows_us.shape)
         for leak in effects.leaks:
-            body = np.where(leak.covers(rows_us), leak.size + 0.3 * slow, body)
+            open_line = leak.covers(rows_us)
+            felt = np.where(open_line, _POCKET_SHARE, felt)
+            body = np.where(open_line, leak.size + _POCKET_SHARE * slow, body)
         resistance = np.full(rows_us.shape, design.line_kpa_h_per_ul)
         for narrowing in effects.narrowings:
             resistance = np.maximum(resistance, narrowing.resistance(rows_us, design.line_kpa_h_per_ul))
@@ -129,7 +135,7 @@ class SensorBank:
         breathing = design.pressure_noise_kpa * np.sin(self._rng.uniform(0.0, 2 * math.pi, rows_us.size))
         gas = np.where(factor(effects.air, rows_us) < 1.0, 2.0, 1.0)
         own = 0.2 * design.pressure_noise_kpa * self._rng.normal(size=rows_us.size)
-        return line + gas * passed * breathing + own
+        return line + gas * felt * passed * breathing + own
 
     def _line(self, body: Floats, resistance: Floats, hours: Floats, flow_ul_h: Floats) -> Floats:
         """Solve C dP/dt = flow - (P - body) / R over each row; at once where the line is open.

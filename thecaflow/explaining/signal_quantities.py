@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboards.console.pages.evidence import split_unit
 from dashboards.console.pages.plots import CHANNEL_WORDS
-from kernels import air, channels, drive, health, leak, lows, occlusion, starvation
+from kernels import air, channels, drive, health, leak, lows, movement, occlusion, starvation
 from kernels import state as s
 from thecaflow.explaining.quantity import (
     TIME,
@@ -109,6 +109,9 @@ LEAK: Final = (
         s.LEAK_OUT_SCORE,
         leak.SURE,
     ),
+    measured("Movement from row to row since the fall", "kPa", s.LEAK_STILL_NOW_KPA),
+    habit("Least movement in health", "kPa", s.LEAK_STILL_LEAST_KPA, channel="pressure_kpa"),
+    threshold("Stiller than ever below", "kPa", slot(s.LEAK_STILL_LEAST_KPA, movement.STILLER)),
 )
 STARVATION: Final = (
     *_low(starvation.AT, "inlet_kpa"),

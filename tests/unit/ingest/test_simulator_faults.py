@@ -203,12 +203,14 @@ def test_stated_volumes_are_what_the_counter_counted() -> None:
 
 
 def test_a_leak_loses_the_body_pressure_and_nothing_else() -> None:
-    """Pressure falls to the pocket's and no longer steps; counter and level go on."""
+    """Pressure falls to the pocket's, no longer steps and hardly breathes; counter and level go on."""
     case, rows, columns = struck(f"leak@{ONSET_DAY}")
     before = between(rows, columns["pressure_kpa"], 1, ONSET_DAY)
     after = between(rows, columns["pressure_kpa"], ONSET_DAY, 20)
     assert after.mean() < 0.4 * before.mean()
     assert after.std() < 0.4 * before.std()
+    # A quarter of the changes from row to row is free of posture, by night at the least.
+    assert np.quantile(abs(np.diff(after)), 0.25) < 0.6 * np.quantile(abs(np.diff(before)), 0.25)
     assert counted_ul(case, 7, 8) > 0.5 * counted_ul(case, 4, 5)
 
 

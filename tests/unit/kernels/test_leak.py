@@ -78,10 +78,12 @@ def test_equals_the_slow_twin(seed: int):
     )
     assert set(levels) == {0.0, 1.0, 2.0}
     slots = [at + st.LOW_ROWS, at + st.LOW_SPAN_US, at + st.LOW_LAST, st.LEAK_DAY_UP_KPA, st.LEAK_UP_KPA]
-    slots += [st.LEAK_FLOW_LOW_UL_H, st.LEAK_FAR_ROWS, *range(st.LEAK_MOVES_KPA, st.LEAK_MOVES_KPA + 8)]
-    lows = twin.lows
+    slots += [st.LEAK_FLOW_LOW_UL_H, st.LEAK_FAR_ROWS, *range(st.LEAK_MOVES_KPA, st.LEAK_STILL_LEAST_KPA + 1)]
+    lows, moved = twin.lows, twin.movement
     expected = [lows.rows, lows.span_us, lows.last, twin.day_up, twin.up, twin.lowest_flow, twin.far_rows]
-    assert x[slots].tolist() == pytest.approx([*expected, *twin.moves], rel=1e-9, nan_ok=True)
+    assert x[slots].tolist() == pytest.approx(
+        [*expected, *moved.moves, moved.last, moved.now, moved.least], rel=1e-9, nan_ok=True
+    )
 
 
 @pytest.mark.parametrize("cut", [1, 700, 1441])
@@ -101,7 +103,7 @@ def test_cut_anywhere_changes_no_bit(cut: int):
     leak.leak_rows(alone, columns[0].copy(), columns[1].copy(), columns[3].copy(), columns[5].copy(), levels)
     assert np.array_equal(np.concatenate(told), levels)
     assert alone.tobytes() == pieces.tobytes()
-    mine = np.r_[leak.AT : st.LEAK_FAR_ROWS + 1, st.LEAK_MOVES_KPA : st.LEAK_MOVES_KPA + leak.EIGHTHS]
+    mine = np.r_[leak.AT : st.LEAK_FAR_ROWS + 1, st.LEAK_MOVES_KPA : st.LEAK_STILL_LEAST_KPA + 1]
     outside = np.setdiff1d(np.arange(st.SIZE), mine)
     assert alone[outside].tobytes() == before[outside].tobytes()
     assert whole.size == levels.size
@@ -111,8 +113,8 @@ def test_cut_anywhere_changes_no_bit(cut: int):
 @pytest.mark.parametrize("every_s", [5.0, 60.0, 300.0, 900.0])
 @pytest.mark.parametrize("ramp_h", [0.0, 4.0])
 @pytest.mark.parametrize("factor", [1.0, 0.01, 60.0])
-def test_leak_is_found_before_withdrawal_is_severe(every_s: float, ramp_h: float, factor: float):
-    """A leak, sudden or over four hours, is active within 25 h of being open, half of them within 8, never before, at every sampling and scale."""
+def test_leak_is_found_before_harm(every_s: float, ramp_h: float, factor: float):
+    """A leak, sudden or over four hours, is active within 5 h of being open, never before, at every hour, sampling and scale."""
     line = Line(
         *(factor * number for number in (1.5, 0.1, 0.2)),
         600.0,
@@ -128,8 +130,7 @@ def test_leak_is_found_before_withdrawal_is_severe(every_s: float, ramp_h: float
         found_s = first_active_s(recording, run(recording)[0])
         assert onset_s < found_s
         delays_h.append((found_s - onset_s) / HOUR_S - ramp_h)
-    assert max(delays_h) < 25.0
-    assert np.median(delays_h) < 8.0
+    assert max(delays_h) < 5.0
 
 
 @compiled
@@ -183,6 +184,32 @@ def test_lookalikes_are_silent(seed: int):
     kept = (day < 10) | (day > 11.3)
     assert silent(Recording(t_s[kept], healthy[kept]))
     assert silent(Recording(t_s, np.where(day > 10, 0.02, healthy)))
+
+
+@compiled
+def test_leak_at_night_is_found_the_same_night():
+    """Asleep, without a posture, breathing alone that is lost makes it active within 6 h, at a quarter of an hour a row."""
+    line = Line(postures_kpa=(0.0, 0.0, 0.0), rhythm_kpa=0.1, wander_kpa=0.05)
+    for seed in range(8):
+        rng = np.random.default_rng(60 + seed)
+        t_s = times_s(8.0, 900.0)
+        onset_s = (6.0 + rng.random()) * DAY_S
+        recording = Recording(t_s, leaked(rng, t_s, onset_s, line))
+        assert onset_s < first_active_s(recording, run(recording)[0]) < onset_s + 6.0 * HOUR_S
+
+
+@compiled
+def test_coarse_or_pulsing_rows_are_no_stillness():
+    """Readings in quanta that rarely change, and flow that pulses within every block, say nothing of a body that is still."""
+    rng = np.random.default_rng(9)
+    t_s = times_s(20, 900.0)
+    fallen = np.where(t_s > 10.3 * DAY_S, -1.2, 0.0)
+    coarse = np.round((healthy_kpa(rng, t_s, Line(noise_kpa=0.01, wander_kpa=0.02)) + fallen) / 0.5) * 0.5
+    assert silent(Recording(t_s, coarse))
+    pulses = np.where(np.arange(t_s.size) % 2 == 0, 4.0, 8.0)
+    x = fresh()
+    run(Recording(t_s, np.full(t_s.size, 1.5) + 0.5 * pulses, programmed_ul_h=pulses), x)
+    assert np.isnan(x[st.LEAK_STILL_NOW_KPA]) or x[st.LEAK_STILL_NOW_KPA] >= 2.0
 
 
 @compiled
