@@ -85,6 +85,18 @@ ABLATIONS = (
         (Patch("kernels/leak.py", "(SURE_ZONE if _in_zone(x, mean_kpa) else SURE)", "SURE"),),
     ),
     Ablation(
+        "leak: stiller than ever from row to row",
+        "block means alone",
+        ("leak",),
+        (
+            Patch(
+                "kernels/leak.py",
+                "if still or stiller(x, AT) or x[st.LEAK_OUT_SCORE]",
+                "if still or x[st.LEAK_OUT_SCORE]",
+            ),
+        ),
+    ),
+    Ablation(
         "air: two channels must agree",
         "the channel that says most decides",
         ("air_in_line",),
