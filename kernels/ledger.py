@@ -120,23 +120,29 @@ def _after_fall_ul(
     return difference_ul
 
 
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def held_until_us(x: NDArray[np.float64], source: int, t_us: float) -> float:
+    """Time up to which the source's last flow reading holds, `t_us` at most; NaN if it has none. To be asked before `sensed_ul`."""
+    base = DOSE_SOURCES + source * SOURCE_SIZE
+    held_us = x[base + HELD_FLOW_US] + HOLD_PERIODS * x[base + PERIOD_US]
+    if held_us < t_us:
+        return held_us
+    return t_us if not np.isnan(x[base + HELD_FLOW_US]) else np.nan
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _flow_ul(x: NDArray[np.float64], base: int, t_us: float) -> float:
+def _flow_ul(x: NDArray[np.float64], source: int, t_us: float) -> float:
     """Integrate the last flow reading since the last row; NaN if there is none or it no longer holds."""
     x = borrow(x)
-    flow_ul_h = x[base + HELD_FLOW_UL_H]
-    if np.isnan(flow_ul_h):
-        return np.nan
-    row_us, period_us = x[base + ROW_US], x[base + PERIOD_US]
-    until_us = t_us
-    if not np.isnan(period_us):
-        until_us = min(t_us, x[base + HELD_FLOW_US] + HOLD_PERIODS * period_us)
+    base = DOSE_SOURCES + source * SOURCE_SIZE
+    flow_ul_h, row_us = x[base + HELD_FLOW_UL_H], x[base + ROW_US]
+    until_us = held_until_us(x, source, t_us)
     if not until_us > row_us:
         return np.nan
     volume_ul: float = flow_ul_h * (until_us - row_us) / HOUR_US
     # Every counter of this pump saw that volume too: it comes off its next difference.
-    for source in range(SOURCES):
-        x[DOSE_SOURCES + source * SOURCE_SIZE + FLOW_COUNTED_UL] += volume_ul
+    for other in range(SOURCES):
+        x[DOSE_SOURCES + other * SOURCE_SIZE + FLOW_COUNTED_UL] += volume_ul
     return volume_ul
 
 
@@ -218,7 +224,7 @@ def sensed_ul(
             x[base + FALLEN_UL] = np.nan
     else:
         if interval_us > 0.0:
-            volume_ul = _flow_ul(x, base, t_us)
+            volume_ul = _flow_ul(x, source, t_us)
             known = BY_FLOW
         if has_counter:
             x[base + COUNT_UL] = delivered_ul

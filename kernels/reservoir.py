@@ -244,9 +244,9 @@ def measured_flow(x: NDArray[np.float64], flow_ul: float, counted_ul: float) -> 
     """Flow measured beside a counter over one interval: the volume by flow and the volume by the counter, in uL.
 
     Their recent ratio measures k with the flow sensor's calibration as its sd; where a counter stands still with the
-    flow, nothing is learned.
+    flow, nothing is learned. A reading below zero is the noise of a pump that pulses, and counts as the one above zero does.
     """
-    if not (flow_ul >= 0.0 and counted_ul >= 0.0):
+    if not (abs(flow_ul) < np.inf and counted_ul >= 0.0):
         return
     memory = x[st.RESERVOIR_ML] * 1000.0 * RATIO_MEMORY
     keep = math.exp(-counted_ul / memory) if memory > 0.0 else 1.0 - 1.0 / RATIO_MEMORY_ROWS

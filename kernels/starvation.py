@@ -9,16 +9,19 @@ inlet  the block mean lies below the limit of its own healthy days
 flow   measured / programmed over the block lies below SHORT of its healthy mean and DEVS deviations below it
 level  of the volume programmed since the onset more than MISSING is still in the reservoir, and DEVS of the level's own
        noise over a block
-motor  the current lies below IDLE of its healthy mean and DEVS deviations below it
+motor  the current lies below IDLE of its healthy mean and DEVS deviations below it, though no less than usual is asked
+       (a flex step draws less, too)
 
-Active: inlet and one of the others, from the second block on. Pending: inlet alone, from the second block on. Flow or
-level that keep their habit contradict: then it is the sensor, and its habit is learned anew after a day of that, after
-seven without any other word. Without
+Active: inlet and one of the others, from the second block on. Pending: inlet alone, from the second block on. A measured
+flow that keeps its habit contradicts, whatever level and motor say, and so does a level that falls as asked, where no flow is
+measured: the inlet of a healthy pump falls, too, with the reservoir's volume, its gas and the weather. Then its habit is learned
+anew after a day of that, after seven without any other word. Without
 an inlet sensor flow and level must both be missing more than half for GAS_US: a worn stroke (`under_delivery`) loses less,
 and gas has passed by then. A pump with only an inlet, or only one of the others, never goes beyond pending.
 
 Not this: an empty reservoir (nothing is judged below DRY of it), an occlusion (flow falls while the outlet rises: not
-judged while that is on), a standing motor (it draws no vacuum: not judged without one), a stopped program. Scale-free: only ratios, and squares of volumes. State:
+judged while that is on), a standing motor (it draws no vacuum: rows in which it stands by its own word or by its counter are
+left out, and where only flow or current say so a vacuum is asked), a stopped program. Scale-free: only ratios, and squares of volumes. State:
 kernels.state, block STARVATION. Constants are parameters of ours [P].
 """
 
@@ -33,6 +36,7 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.borrow import borrow
+from kernels.drive import MOVED
 from kernels.lows import close_block, held, learn_block, low_row, reset_low, shift
 from kernels.pressure_model import DAY_US
 
@@ -45,6 +49,7 @@ DEVS: Final = 5.0  # mean absolute deviations: four sd
 MISSING: Final = 0.3  # of the volume asked
 HALF: Final = 0.55  # the same where no inlet speaks; [S] worn strokes of domain.md lose a tolerance or a few
 IDLE: Final = 0.85  # of the healthy current
+ASKED: Final = 0.95  # of the usual programmed flow
 DRY: Final = 0.05  # of the reservoir
 FORGET: Final = 1.0 / 16.0
 RELEARN: Final = FORGET / 32.0  # a flow that stays short is a habit after weeks
@@ -68,11 +73,12 @@ def _mean(usual: float, now: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _flow_says(x: NDArray[np.float64], share: float) -> int:
-    """1 flow is short, -1 it is as ever, 0 it says nothing."""
+    """1 flow is short, -1 it is as ever, or not short though its noise would let that be seen; 0 it says nothing."""
     usual = x[st.STV_SHARE]
+    steady = DEVS * x[st.STV_SHARE_DEV] <= (1.0 - SHORT) * usual
     if share < SHORT * usual and share < usual - DEVS * x[st.STV_SHARE_DEV]:
         return 1
-    return -1 if share >= KEPT * usual else 0
+    return -1 if share >= (SHORT if steady else KEPT) * usual else 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -87,7 +93,9 @@ def _level_says(x: NDArray[np.float64]) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _motor_says(x: NDArray[np.float64]) -> int:
-    """1 the motor draws less than it ever does."""
+    """1 the motor draws less than it ever does for what is asked."""
+    if x[st.AIR_Q_NOW] < ASKED * x[st.AIR_Q_MEAN]:
+        return 0
     usual = x[st.STV_MA]
     return 1 if x[st.DRV_MA_NOW] < min(IDLE * usual, usual - DEVS * x[st.DRV_MA_DEV]) else 0
 
@@ -150,9 +158,9 @@ def _out(
         gone = flow == 1 and level == 1 and x[st.STV_SHORT_UL] > HALF * x[st.STV_ASKED_UL]
         gone = gone and share < (1.0 - HALF) * x[st.STV_SHARE] and x[st.AIR_LEVEL] != 2.0
         return 2 if gone and n * x[AT + st.LOW_SPAN_US] > GAS_US else 1
-    if max(flow, level, motor) == 1:
-        return 2
-    return 0 if min(flow, level) == -1 else 1
+    if flow == -1 or (level == -1 and flow == 0):
+        return 0
+    return 2 if max(flow, level, motor) == 1 else 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -202,6 +210,13 @@ def _close(x: NDArray[np.float64], t_us: float) -> int:
     return level
 
 
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _stands(x: NDArray[np.float64]) -> bool:
+    """Whether the motor stands by its own word or by its counter: what it does not move no inlet withholds."""
+    by_counter = x[st.DRV_LEVEL] == 2.0 and x[st.DRV_COUNTER + MOVED] > 0.0
+    return bool(x[st.DRV_STATED] > 0.0 or by_counter)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def starvation_row(
     x: NDArray[np.float64],
@@ -222,7 +237,7 @@ def starvation_row(
     level = int(x[LEVEL])
     if not expected_ul > 0.0 or x[st.OCC_LEVEL] > 0.0:
         return level
-    if x[st.RES_V_UL] < DRY * 1000.0 * x[st.RESERVOIR_ML]:
+    if x[st.RES_V_UL] < DRY * 1000.0 * x[st.RESERVOIR_ML] or _stands(x):
         return level
     share = flow_ul_h * since_us / (HOUR_US * expected_ul)
     x[st.STV_SHARE_SUM] = held(x[st.STV_SHARE_SUM], x[AT + st.LOW_N], share)

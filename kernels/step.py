@@ -34,9 +34,11 @@ from kernels import (
 from kernels.state import (
     AIR_LEVEL,
     CH_LOST,
+    CH_RATE_UL_H,
     COUNT_UL,
     DEAD_VOLUME_UL,
     DOSE_SOURCES,
+    DRV_FLOW,
     ENCODER_WRAP_UL,
     EXPECTED_UL,
     FILL_US,
@@ -64,6 +66,7 @@ from kernels.state import (
 )
 
 HOUR_US: Final = 3.6e9
+FLOW_STOOD: Final = DRV_FLOW + drive.READINGS  # rows since measured flow last moved
 SIGNAL_SIZE: Final = 3  # row, code, level
 OCCLUSION: Final = 0  # signal codes
 STALL: Final = 1
@@ -137,6 +140,7 @@ def rows(
         counter_ul, flow_ul_h = columns[0, row], columns[1, row]
         has_counter = not np.isnan(counter_ul)
         starts = has_counter and np.isnan(x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + COUNT_UL])
+        held_us = ledger.held_until_us(x, sources[row], t_us)
         sensed_ul = ledger.sensed_ul(
             x, sources[row], t_us, counter_ul, flow_ul_h, x[MAX_RATE_UL_H], x[ENCODER_WRAP_UL]
         )
@@ -145,10 +149,13 @@ def rows(
         if nothing:
             sensed_ul = np.nan
         # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
-        volumes.account(
-            x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing)
-        )
-        if by_counter and sensed_ul > 0.0:
+        if held_us < t_us and not (by_counter or nothing):
+            volumes.account_held(x, split_ul, sensed_ul, held_us, from_us)
+        else:
+            volumes.account(
+                x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing)
+            )
+        if (by_counter and sensed_ul > 0.0) or (not (by_counter or nothing) and x[FLOW_STOOD] == 0.0):
             volumes.moving(x)
         if x[PRIMED_UL] > 0.0 and not volumes.has_counter(x):
             x[PRIMED_UL] = 0.0  # flow shows only what runs past it between two readings
@@ -168,7 +175,8 @@ def rows(
         reservoir.level(x, columns[2, row])
         if by_counter and since_us > 0.0:
             reservoir.measured_flow(x, flow_ul_h * since_us / HOUR_US, sensed_ul)
-        sensed_ul_h = sensed_ul / since_us * HOUR_US if since_us > 0.0 else np.nan
+        sensed_us = since_us if by_counter or not held_us < t_us else held_us - x[LAST_ROW_US]
+        sensed_ul_h = sensed_ul / sensed_us * HOUR_US if sensed_us > 0.0 else np.nan
         x[LAST_ROW_US] = t_us
         x[ROWS] += 1.0
         if has_counter or not np.isnan(flow_ul_h):
@@ -195,8 +203,10 @@ def rows(
             count = _signal(signals, count, row, STALL, level)
             x[STALL_LEVEL] = level
         before = x[starvation.LEVEL]
+        # A flow read at once says nothing of an interval in which the program changed.
+        steady_ul_h = flow_ul_h if not np.isnan(x[CH_RATE_UL_H]) else np.nan
         level = starvation.starvation_row(
-            x, t_us, columns[4, row], flow_ul_h, columns[2, row], expected_ul, since_us
+            x, t_us, columns[4, row], steady_ul_h, columns[2, row], expected_ul, since_us
         )
         if level != before:
             count = _signal(signals, count, row, STARVATION, level)

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import dose, fluid, ledger, reservoir
+from kernels.borrow import borrow
 from kernels.state import (
     BOLUS_UL,
     CONCENTRATION_UG_ML,
@@ -81,6 +82,23 @@ def account(
     ledger.add(x, TIP_UG, tip_ug)
     repaid_ug = max(debt_ul - x[RES_DEBT_UL], 0.0) * concentration_ug_ul
     fluid.gather(x, tip_ug, not np.isnan(sensed_ul), repaid_ug)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def account_held(
+    x: NDArray[np.float64], split_ul: NDArray[np.float64], sensed_ul: float, held_us: float, from_us: float
+) -> None:
+    """Enter an interval from `from_us` to now of which a flow reading holds up to held_us only: nobody measured the rest.
+
+    What was not measured is no lost delivery: its share of the program is entered by the program alone. split_ul: float64[3],
+    programmed, bolus part, priming; sensed_ul: uL up to held_us.
+    """
+    x, split_ul = borrow(x), borrow(split_ul)
+    span_us = x[T_US] - from_us
+    share = min(max((held_us - from_us) / span_us, 0.0), 1.0) if span_us > 0.0 else 1.0
+    account(x, share * split_ul[0], share * split_ul[1], share * split_ul[2], sensed_ul, False)
+    rest = 1.0 - share
+    account(x, rest * split_ul[0], rest * split_ul[1], rest * split_ul[2], np.nan, False)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -392,14 +392,15 @@ class NaiveStarvation:
             gone = flow == level == 1 and self.short_ul > 0.55 * self.asked_ul
             long = self.out * self.lows.span_us > 2 * DAY_US
             return 2 if gone and long and share < 0.45 * self.share else 1
-        if 1 in (flow, level, motor):
-            return 2
-        return 0 if -1 in (flow, level) else 1
+        if flow == -1 or (level == -1 and flow == 0):
+            return 0
+        return 2 if 1 in (flow, level, motor) else 1
 
     def _flow(self, share: float) -> int:
         if share < 0.8 * self.share and share < self.share - 5 * self.dev:
             return 1
-        return -1 if share >= 0.9 * self.share else 0
+        steady = 5 * self.dev <= (1 - 0.8) * self.share
+        return -1 if share >= (0.8 if steady else 0.9) * self.share else 0
 
     def _level(self, noise: float) -> int:
         short, asked = self.short_ul, self.asked_ul

@@ -305,6 +305,16 @@ def test_measured_flow_beside_a_counter_teaches_the_stroke_up_to_its_calibration
     assert (out3[2] - out3[0]) / 1.96 == pytest.approx(math.sqrt(prior * flow / (prior + flow)), rel=0.1)
 
 
+def test_noise_below_zero_between_the_strokes_of_a_pump_is_a_reading_too() -> None:
+    """Else only the empty rows with noise above zero would count, and a pump that pulses would seem to give a quarter more."""
+    x = TruePump().x
+    for _ in range(2000):
+        for flow_ul in (1.99, -0.01, 2.01, 0.01):
+            reservoir.advance(x, 1.0, 1.0, True)
+            reservoir.measured_flow(x, flow_ul, 1.0)
+    assert x[st.RES_FLOW_UL] / x[st.RES_FLOW_COUNTED_UL] == pytest.approx(1.0, abs=1e-3)
+
+
 def test_flow_without_a_counter_counts_itself() -> None:
     """Where flow is all there is, it says what was delivered: an occlusion does not empty the estimate."""
     x = TruePump().x

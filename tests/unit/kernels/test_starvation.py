@@ -135,7 +135,7 @@ def test_without_an_inlet_half_must_be_missing_by_two_channels():
 @compiled
 @pytest.mark.parametrize("seed", range(6))
 def test_lookalikes_are_silent(seed: int):
-    """A swapped inlet sensor, a worn stroke, a refill, a stop, a bolus, noise and drift never make it active."""
+    """A swapped inlet sensor, a worn stroke, a refill, a stop, a bolus, noise, drift and a low inlet at a light load never make it active."""
     rng = np.random.default_rng(seed)
     t_s = times_s(24, 600.0)
     day = t_s / DAY_S
@@ -151,6 +151,11 @@ def test_lookalikes_are_silent(seed: int):
         "drift": replace(well, inlet_kpa=well.inlet_kpa - 0.05 * day),
         "stop": replace(well, programmed_ul_h=stopped, flow_ul_h=well.flow_ul_h * (stopped > 0)),
         "bolus": replace(well, programmed_ul_h=bolus, flow_ul_h=well.flow_ul_h * bolus / 4.0),
+        "weather": replace(
+            well,
+            inlet_kpa=well.inlet_kpa - np.where(day > 10, 4.0, 0.0),
+            motor_ma=well.motor_ma * np.where((day > 10) & (day < 11), 0.6, 1.0),
+        ),
     }
     assert {name for name, recording in cases.items() if (run(recording)[1] == 2.0).any()} == set()
 
