@@ -1,7 +1,8 @@
 """All kernels of a telemetry row, as the fold calls them: its calls while simulated pumps are folded are kept and replayed.
 
 Implants send a sample each 15 minutes, the bench pump one a second; all channels of their makes, programs in steps,
-boluses, refills. What a call costs without a row (its arguments, a cold state) comes off: it is the fold's, not the kernels'.
+boluses, refills. Before each call its rows and its state are copied, as a fold has just decoded them. What that costs, and a
+call without a row, comes off: it is the fold's, not the kernels'.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from processors.analyse import analyse
 from processors.timeline import Sighting
 
 Floats = NDArray[np.float64]
-Call = tuple[Floats, tuple[Any, ...], int]
-"""The state before a call of `kernels.step.rows`, its other arguments, and how many rows it folded."""
+Call = tuple[Floats, tuple[Any, ...], Floats, int]
+"""A call of `kernels.step.rows`: the state before it, program and rows folded, the array of signals, how many rows."""
 START_US: Final = parse_rfc3339("2026-01-01T00:00:00Z")
 FLEETS: Final = {
     "implants, 15 min": FleetPlan(
@@ -45,9 +46,11 @@ def calls(plan: FleetPlan) -> list[Call]:
     compiled = step.rows
 
     def keep(x: Floats, *arguments: Any) -> int:
-        before = x.copy()
+        before, (start, _, signals) = x.copy(), arguments[6:]
         done: int = compiled(x, *arguments)
-        kept.append((before, arguments, done - arguments[6]))
+        told = [one.copy() for one in arguments[:3]]
+        rows = [arguments[place][..., start:done].copy() for place in (3, 4, 5)]
+        kept.append((before, (*told, *rows), signals, done - start))
         return done
 
     step.rows = keep
@@ -64,14 +67,14 @@ def calls(plan: FleetPlan) -> list[Call]:
 
 
 def _replay(kept: list[Call], rows: bool) -> Callable[[], None]:  # noqa: FBT001
-    """All calls again, each from its own state; without `rows` they have none to fold."""
+    """All calls again, each from its own state; without `rows` they fold none of them."""
     x = np.empty(SIZE)
 
     def again() -> None:
-        for before, arguments, _ in kept:
+        for before, arguments, signals, count in kept:
             x[:] = before
-            start, stop = arguments[6:8] if rows else (0, 0)
-            step.rows(x, *arguments[:6], start, stop, arguments[8])
+            decoded = [one.copy() for one in arguments]
+            step.rows(x, *decoded, 0, count if rows else 0, signals)
 
     return again
 
@@ -82,7 +85,7 @@ def measure(gcc: Callable[[], None], gcc_rows: int, rounds: int) -> list[Line]:
     lines = []
     for name, plan in FLEETS.items():
         kept = calls(plan)
-        count = sum(folded for _, _, folded in kept)
+        count = sum(folded for *_, folded in kept)
         spent = medians(
             {"rows": _replay(kept, rows=True), "calls": _replay(kept, rows=False), "gcc": gcc}, rounds
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from mutation.places import ROOT
 
 TESTS = ("tests/unit/kernels", "tests/property", "tests/golden")
+FOLD = "tests/unit/processors"  # asked for what joins the kernels and has no tests of its own name
 
 
 def relevant(file: str) -> list[str]:
@@ -31,6 +32,8 @@ def relevant(file: str) -> list[str]:
                 others.append(test)
             elif own & reached and folder == TESTS[0]:
                 further.append(test)
+    if not named:
+        further += [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / FOLD).glob("test_*.py"))]
     return [*named, *others, *further]
 
 
