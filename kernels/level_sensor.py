@@ -1,16 +1,19 @@
 """What a level sensor says of the stroke: blocks of readings, their noise, and sensors that stand still or jump.
 
-A reading is z = V + o + noise, where o walks: sensors drift over days. Readings are averaged over a block of 1/BLOCKS_A_RESERVOIR of the reservoir, and a block is
-one update with H = [1, mean volume counted since the readings, 1]. What is informative is the slope: the offset o has a
-wide prior. The noise of a block is learned from D1, D2 = the mean squared differences of blocks one and two apart (less the
-volume counted between, clipped at 3 sd): rho = D2/D1 - 1 is the lag-one correlation, and the variance used is
-D1/2 (1 + rho)/(1 - rho)^2, that of uncorrelated noise with the same information. While blocks are correlated they are made
-twice as long, up to MAX_BLOCK_SCALE. What is slower is drift: second differences of means over 1/WIDES_A_RESERVOIR of the
-reservoir know no slope, and what the noise of blocks doesn't explain of their mean square is the sensor's wander W. A share
-WALK_SHARE of it is taken as a walk of o, which limits what a whole reservoir can teach, the rest as noise of wide blocks,
-which comes back. Until W was seen the walk goes by the clock (DRIFT_DAY_SD), since a slow pump's sensor drifts as fast as
-another's. A step of the stroke is looked for by kernels.shift. A reading that stands still while three of its quanta are counted is stuck and no
-longer used. What the level says of k is withheld (RES_SURPRISE is NaN) until it is sure.
+A reading is z = V + o + noise, where o walks: sensors drift over days. Readings are averaged over a block of
+1/BLOCKS_A_RESERVOIR of the reservoir, and a block is one update with H = [1, mean volume counted since the readings,
+1]. What is informative is the slope: the offset o has a wide prior. The noise of a block is learned from D1, D2 = the
+mean squared differences of blocks one and two apart (less the volume counted between and RES_TREND, what it is wrong
+by of late: a step of the stroke is no noise; clipped at 3 sd): rho = D2/D1 - 1 is the lag-one correlation, and the
+variance used is D1/2 (1 + rho)/(1 - rho)^2, that of uncorrelated noise with the same information. While blocks are
+correlated they are made twice as long, up to MAX_BLOCK_SCALE. What is slower is drift: second differences of means
+over 1/WIDES_A_RESERVOIR of the reservoir know no slope, and what the noise of blocks doesn't explain of their mean
+square is the sensor's wander W. A share WALK_SHARE of it is taken as a walk of o, which limits what a whole reservoir
+can teach, the rest as noise of wide blocks, which comes back. Until W was seen the walk goes by the clock
+(DRIFT_DAY_SD), since a slow pump's sensor drifts as fast as another's, but never by more than neighbouring blocks
+differ: a walk shows there. A step of the stroke is looked for by kernels.shift. A reading that stands still while
+three of its quanta are counted is stuck and no longer used. What the level says of k is withheld (RES_SURPRISE is
+NaN) until it is sure.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ OFFSET_SD: Final = 0.05  # of the reservoir, level sensor's offset before anythi
 BLOCKS_A_RESERVOIR: Final = 512.0  # independent level updates a reservoir, at most [P]
 MIN_BLOCKS: Final = 8.0  # block differences before the level counts [P]
 NOISE_MEMORY: Final = 128.0  # block differences in D1 and D2 [P]
+TREND_MEMORY: Final = 8.0  # block differences in RES_TREND [P]
 RHO_MARGIN: Final = 0.1  # chance part of D2/D1 - 1, about its sd over the memory [P]
 RHO_MAX: Final = 0.6  # what is slower is drift
 CORRELATED: Final = 1.3  # D2/D1 from which blocks are made twice as long [P]
@@ -48,6 +52,7 @@ BEND_CHANCE: Final = 2.5  # chance part of the differences, times the root of th
 DRIFT_SD: Final = 0.004  # of the reservoir: how far any sensor's offset may walk while one is delivered [P]
 DRIFT_DAY_SD: Final = 0.001  # of the reservoir, the same in a day, until the sensor's own drift was seen [P]
 DAY_US: Final = 86_400e6
+WALK_SHOWS: Final = 1.5  # of D1: the variance of a walk over a block whose means differ by no more than by it
 WALK_SHARE: Final = 0.3  # of the drift seen over wide blocks: what does not come back over longer spans [P]
 NOISE_FLOOR: Final = 1e-6  # of the reservoir: no sensor is better
 EMPTY_Z: Final = 2.0  # so near to empty, in sds, a low reading stands at 0 and says nothing of the stroke [P]
@@ -120,12 +125,15 @@ def _carry(x: NDArray[np.float64], run_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn_noise(x: NDArray[np.float64], at_end_ul: float) -> None:
+def _learn_noise(x: NDArray[np.float64], at_end_ul: float, run_ul: float) -> None:
     """Take a block's mean, carried to the block's end, into D1 and D2 (see the module's recurrence)."""
-    d1 = at_end_ul - x[st.RES_LAG1_UL]
-    d2 = at_end_ul - x[st.RES_LAG2_UL]
+    steeper_ul = x[st.RES_TREND] * run_ul
+    d1 = at_end_ul - x[st.RES_LAG1_UL] + steeper_ul
+    d2 = at_end_ul - x[st.RES_LAG2_UL] + 2.0 * steeper_ul
     if not math.isnan(d1):
         x[st.RES_BLOCKS] += 1.0
+        if run_ul > 0.0:
+            x[st.RES_TREND] -= d1 / run_ul / min(x[st.RES_BLOCKS], TREND_MEMORY)
         gain = 1.0 / min(x[st.RES_BLOCKS], NOISE_MEMORY)
         old = x[st.RES_D1]
         clipped = d1 * d1 if old == 0.0 else min(d1 * d1, 9.0 * old)
@@ -147,7 +155,9 @@ def _learn_noise(x: NDArray[np.float64], at_end_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn_drift(x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_var: float) -> None:
+def _learn_drift(
+    x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_var: float, elapsed_us: float
+) -> None:
     """Take a block's mean into the open wide block; a full one adds a second difference to RES_WANDER."""
     x[st.RES_WIDE_N] += 1.0
     x[st.RES_WIDE_Z_UL] += at_end_ul
@@ -168,9 +178,11 @@ def _learn_drift(x: NDArray[np.float64], at_end_ul: float, run_ul: float, noise_
     wides = min(x[st.RES_WIDES], WIDE_MEMORY)
     explained = 6.0 * noise_var / n
     old = x[st.RES_WANDER]
-    square = bend * bend
-    if wides > 1.0:
-        square = min(square, 9.0 * (explained + max(old, 0.0)))
+    believed = old
+    if wides == 1.0:  # a walk bends the means of equal spans by the variance of its steps over one
+        day_ul = DRIFT_DAY_SD * x[st.RESERVOIR_ML] * 1000.0
+        believed = day_ul * day_ul * n * max(elapsed_us, 0.0) / DAY_US
+    square = min(bend * bend, 9.0 * (explained + max(believed, 0.0)))
     x[st.RES_WANDER] = old + (square - explained - old) / wides
 
 
@@ -195,7 +207,8 @@ def _walk_offset(x: NDArray[np.float64], wander: float, run_ul: float, elapsed_u
     if elapsed_us > 0.0:
         day_ul = DRIFT_DAY_SD * reservoir_ul
         weight = FIRST_WEIGHT / (min(x[st.RES_WIDES], WIDE_MEMORY) + FIRST_WEIGHT)
-        walked += weight * day_ul * day_ul * (elapsed_us / DAY_US)
+        shown = WALK_SHOWS * x[st.RES_D1] * (1.0 + 8.0 / x[st.RES_BLOCKS])
+        walked += weight * min(day_ul * day_ul * (elapsed_us / DAY_US), shown)
     x[st.RES_OO] += max(share * sd_ul * sd_ul, walked)
 
 
@@ -203,16 +216,15 @@ def _walk_offset(x: NDArray[np.float64], wander: float, run_ul: float, elapsed_u
 def _surprised(x: NDArray[np.float64], z: float, score_before: float) -> None:
     """Judge what the level has contradicted: a jump of the sensor, a step of k, or neither.
 
-    Before the level's word counts neither is looked for. A jump: several blocks in a row beyond the gate. The offset starts
+    Before the level's word counts no jump is looked for. A jump: several blocks in a row beyond the gate. The offset starts
     anew, and a step of k, if it is one, shows from there.
     """
+    stepped = judge_shift(x, score_before)
     if math.isnan(x[st.RES_SURPRISE]):
         clear = (x[st.RES_K] - 1.0) / CLEAR_Z
         if x[st.RES_KK] <= max(TRUSTED_SD * TRUSTED_SD, clear * clear):
             x[st.RES_SURPRISE] = 0.0
-            begin_shift(x)
         return
-    stepped = judge_shift(x, score_before)
     if stepped or not abs(z) > GATE_Z:
         x[st.RES_SURPRISE] = 0.0
         return
@@ -242,11 +254,11 @@ def close_block(x: NDArray[np.float64]) -> None:
         return  # a reading that never changed yet may be a dead sensor's
     _carry(x, run_ul)
     at_end_ul = mean_ul - x[st.RES_K] * since_ul
-    _learn_noise(x, at_end_ul)
+    _learn_noise(x, at_end_ul, run_ul)
     if x[st.RES_BLOCKS] < MIN_BLOCKS or not run_ul > 0.0:
         return
     short_var = _short_noise_var(x)
-    _learn_drift(x, mean_ul - since_ul, run_ul, short_var)
+    _learn_drift(x, mean_ul - since_ul, run_ul, short_var, elapsed_us)
     if math.isnan(x[st.RES_V_UL]):
         return
     wander = _wander(x, short_var, run_ul)

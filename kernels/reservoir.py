@@ -86,11 +86,11 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.RES_KK] = prior_var(x)
     x[st.RES_LEVEL_UL] = np.nan
     x[st.RES_QUANTUM_UL] = np.nan
-    x[st.RES_FILL_Z] = np.nan
     x[st.RES_SURPRISE] = np.nan
     x[st.RES_BLOCK_SCALE] = 1.0
     x[st.RES_WIDES] = 0.0
     x[st.RES_WANDER] = 0.0
+    x[st.RES_TREND] = 0.0
     close_level_run(x)
 
 
@@ -179,27 +179,24 @@ def anchor(x: NDArray[np.float64], volume_ul: float, sd_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def filled(x: NDArray[np.float64], removed_ml: float, filled_ml: float, reservoir_ml: float) -> None:
+def filled(x: NDArray[np.float64], removed_ml: float, filled_ml: float, reservoir_ml: float) -> float:
     """Take a fill: what was drawn out measures the volume before it (and so k), what was filled is the one after.
 
     NaN `removed_ml` = unknown; NaN `filled_ml` = the nominal volume, with that uncertainty; both unknown with
     `reservoir_ml` leave V unknown. A drawn-out volume that contradicts the filter by FILL_GATE_Z is refused, and k's
-    variance then goes back to that of a new pump, so that a second fill that says the same is believed. The innovation
-    stays readable in RES_FILL_Z. Nothing drawn from a pump that should be dry says no more than that.
+    variance then goes back to that of a new pump, so that a second fill that says the same is believed. Returns the
+    innovation in sds, NaN = unknown. Nothing drawn from a pump that should be dry says no more than that.
     """
     reservoir_ul = reservoir_ml * 1000.0
     scale_ul = reservoir_ul if reservoir_ul > 0.0 else filled_ml * 1000.0
     syringe_ul = SYRINGE_SD * scale_ul
-    x[st.RES_FILL_Z] = np.nan
+    z = np.nan
     close_block(x)
     if not math.isnan(removed_ml + x[st.RES_V_UL]):
         residual_ul = removed_ml * 1000.0 - x[st.RES_V_UL]
         dry = x[st.RES_V_UL] <= 0.0 and removed_ml * 1000.0 <= 2.0 * syringe_ul
-        if dry:
-            x[st.RES_FILL_Z] = 0.0
-        else:
-            x[st.RES_FILL_Z] = update(x, 0.0, 0.0, residual_ul, syringe_ul * syringe_ul, FILL_GATE_Z)
-        if abs(x[st.RES_FILL_Z]) > FILL_GATE_Z:
+        z = 0.0 if dry else update(x, 0.0, 0.0, residual_ul, syringe_ul * syringe_ul, FILL_GATE_Z)
+        if abs(z) > FILL_GATE_Z:
             x[st.RES_KK] = max(x[st.RES_KK], prior_var(x))
         elif not dry:
             x[st.RES_SURPRISE] = 0.0  # k is known by more than the level
@@ -214,6 +211,7 @@ def filled(x: NDArray[np.float64], removed_ml: float, filled_ml: float, reservoi
         x[st.RES_OO] += walk_ul * walk_ul
     if x[st.RES_BLOCKS] == 0.0:
         free_offset(x)
+    return z
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

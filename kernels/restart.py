@@ -1,20 +1,21 @@
 """Flow above the tolerance after a restart: what the sensors see beyond it, summed from row to row.
 
-Physics: a pump that was stopped, stalled or blocked for a day can deliver several times its set dose once it runs again
-(Sgouros 2010: a near-lethal overdose within minutes). Two ledgers can show it soon: the counter (the drive runs away) and the
-measured flow (the stroke does). Each has a one-sided CUSUM of the volume beyond the tolerance,
+Physics: a pump that was stopped, stalled or blocked for a day can deliver several times its set dose once it runs
+again (Sgouros 2010: a near-lethal overdose within minutes). Two ledgers can show it soon: the counter (the drive runs
+away) and the measured flow (the stroke does). Each has a one-sided CUSUM of the volume beyond the tolerance,
 
     S <- max(S + sensed - (1 + tolerance) h asked, 0)        level 2 once S > slack
 
-with asked = what the program wanted meanwhile, and h = the flow sensor's own habit of sensed / counted (or programmed),
-never below 1, so that a sensor which reads high is no overdose. slack = the largest of 2 rows' programmed volume (readings
-and program are out of step by at most a row each) + what the program gives in 31 minutes (the longest window of the
-trumpet curve, IEC 60601-2-24: shorter ones may truly depart from the tolerance) + the counter's usual volume between two
-movements. At 2.5 times the dose that takes a third of an hour; harm takes hours. Once it is on, the same sum the other way
-round ends it. A level that is read without either shows it later: the mean of its readings has fallen from where it stood
-at the restart by more than (1 + tolerance) asked, slack, and LEVEL_Z sds of its noise and of the drift of such sensors;
-the mean lags by MEAN_ROWS rows, to the safe side. The watch ends WATCH_US after the restart. Only ratios decide: factors on volumes change nothing. A gap of
-more than GAP_PERIODS usual periods says nothing of flow. State: kernels.state, block COMMON. [P] = parameter of ours.
+with asked = what the program wanted meanwhile, and h = the flow sensor's own habit of sensed / counted (or
+programmed), never below 1, so that a sensor which reads high is no overdose. slack = the most that was programmed in
+a row so far (a reading may belong to the row beside its own) + what the program now gives in 31 minutes (the longest
+window of the trumpet curve, IEC 60601-2-24: shorter ones may truly depart from the tolerance); for the counter also
+its usual volume between two movements. At five times the dose that takes a quarter of an hour, as long as a row. Once
+it is on, the same sum the other way round ends it. A level that is read without either shows it later: the mean of
+its readings has fallen from where it stood at the restart by more than (1 + tolerance) asked, slack, and LEVEL_Z sds
+of its noise and of the drift of such sensors; the mean lags by MEAN_ROWS rows, to the safe side. The watch ends
+WATCH_US after the restart. Only ratios decide: factors on volumes change nothing. A gap of more than GAP_PERIODS
+usual periods says nothing of flow. State: kernels.state, block COMMON. [P] = parameter of ours.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from kernels.stroke import COUNTER_SOURCE, FLOW_DOUBT, FLOW_SD, Z95, encoder_rat
 
 WATCH_US: Final = 48.0 * 3.6e9  # us after the restart [P]
 TRUMPET_H: Final = 31.0 / 60.0  # [S] IEC 60601-2-24, longest observation window
-ROWS_APART: Final = 2.0
 HOUR_US: Final = 3.6e9
 DAY_US: Final = 8.64e10
 NOBODY, BY_COUNTER, BY_FLOW, BY_LEVEL = 0.0, 1.0, 2.0, 3.0  # who raised it
@@ -50,6 +50,7 @@ def reset(x: NDArray[np.float64]) -> None:
     x[st.RST_SINCE_US] = np.nan
     x[st.RST_LEVEL : st.RST_SLACK_UL + 1] = 0.0
     x[st.RST_MEAN_UL : st.RST_ASKED_UL + 1] = np.nan
+    x[st.RST_ROW_UL] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -58,9 +59,8 @@ def begin(x: NDArray[np.float64], t_us: float) -> None:
     x = borrow(x)
     x[st.RST_SINCE_US] = t_us
     x[st.RST_PENDING_UL] = x[st.RST_SENSED_UL] = x[st.RST_FLOW_UL] = 0.0
-    x[st.RST_SLACK_UL] = x[st.RST_ASKED_UL] = 0.0
+    x[st.RST_SLACK_UL] = x[st.RST_ASKED_UL] = x[st.RST_ROW_UL] = 0.0
     x[st.RST_REF_UL] = x[st.RST_MEAN_UL]
-    x[st.RST_REF_UL2] = x[st.RST_NOISE_UL2]
     counted_ul = x[st.RES_FLOW_COUNTED_UL]
     if x[st.RES_SOURCE] == COUNTER_SOURCE:
         known = counted_ul > x[st.RESERVOIR_ML] * 1000.0 * FLOW_DOUBT
@@ -79,7 +79,10 @@ def refilled(x: NDArray[np.float64]) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def level_mean(x: NDArray[np.float64], reservoir_ml: float) -> None:
-    """Take a level reading (mL, NaN = none) into the mean and its noise; a spike moves neither by more than CLIP sds."""
+    """Take a level reading (mL, NaN = none) into the mean and its noise; a spike moves neither by more than CLIP sds.
+
+    While a restart is watched the noise is what it was before: a mean that lags behind a fall is none.
+    """
     if not 0.0 <= reservoir_ml < np.inf:
         return
     mean_ul = x[st.RST_MEAN_UL]
@@ -94,7 +97,8 @@ def level_mean(x: NDArray[np.float64], reservoir_ml: float) -> None:
         square = CLIP * CLIP * noise
         off_ul = math.copysign(math.sqrt(square), off_ul)
     x[st.RST_MEAN_UL] = mean_ul + off_ul / MEAN_ROWS
-    x[st.RST_NOISE_UL2] = noise + (square - noise) / NOISE_ROWS
+    if math.isnan(x[st.RST_SINCE_US]):
+        x[st.RST_NOISE_UL2] = noise + (square - noise) / NOISE_ROWS
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -106,7 +110,7 @@ def _fallen(x: NDArray[np.float64], t_us: float, expected_ul: float) -> None:
     beyond_ul = x[st.RST_REF_UL] - x[st.RST_MEAN_UL] - (1.0 + x[st.FLOW_TOLERANCE]) * x[st.RST_ASKED_UL]
     drift_ul = DRIFT_DAY_SD * x[st.RESERVOIR_ML] * 1000.0
     days = (t_us - x[st.RST_SINCE_US]) / DAY_US
-    doubt = 2.0 * x[st.RST_REF_UL2] / (2.0 * MEAN_ROWS - 1.0) + drift_ul * drift_ul * (1.0 + days)
+    doubt = 2.0 * x[st.RST_NOISE_UL2] / (2.0 * MEAN_ROWS - 1.0) + drift_ul * drift_ul * (1.0 + days)
     margin_ul = x[st.RST_SLACK_UL] + LEVEL_Z * math.sqrt(doubt)
     if on == BY_LEVEL:
         beyond_ul = -beyond_ul
@@ -117,14 +121,14 @@ def _fallen(x: NDArray[np.float64], t_us: float, expected_ul: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moved(x: NDArray[np.float64], channel: float, slot: int, beyond_ul: float) -> None:
+def _moved(x: NDArray[np.float64], channel: float, slot: int, beyond_ul: float, slack_ul: float) -> None:
     """Move a channel's CUSUM on: towards the alarm or, for the channel that raised it, towards its end."""
     x = borrow(x)
     on = x[st.RST_LEVEL]
     if on == channel:
         beyond_ul = -beyond_ul
     x[slot] = max(x[slot] + beyond_ul, 0.0)
-    if on in (NOBODY, channel) and x[slot] > x[st.RST_SLACK_UL]:
+    if on in (NOBODY, channel) and x[slot] > slack_ul:
         x[st.RST_LEVEL] = channel if on == NOBODY else NOBODY
         x[st.RST_SENSED_UL] = x[st.RST_FLOW_UL] = 0.0
 
@@ -154,14 +158,16 @@ def restart_row(
     most = 1.0 + x[st.FLOW_TOLERANCE]
     hours = since_us / HOUR_US
     x[st.RST_PENDING_UL] += expected_ul
-    slack_ul = ROWS_APART * expected_ul + TRUMPET_H * expected_ul / hours
-    slack_ul += x[st.DRV_COUNTER + HABIT_UL]
-    x[st.RST_SLACK_UL] = max(x[st.RST_SLACK_UL], slack_ul)
+    x[st.RST_ROW_UL] = max(x[st.RST_ROW_UL], expected_ul)
+    slack_ul = x[st.RST_ROW_UL] + TRUMPET_H * expected_ul / hours
+    x[st.RST_SLACK_UL] = slack_ul
     if not math.isnan(counted_ul):
-        _moved(x, BY_COUNTER, st.RST_SENSED_UL, counted_ul - most * x[st.RST_PENDING_UL])
+        coarse_ul = slack_ul + x[st.DRV_COUNTER + HABIT_UL]
+        _moved(x, BY_COUNTER, st.RST_SENSED_UL, counted_ul - most * x[st.RST_PENDING_UL], coarse_ul)
         x[st.RST_PENDING_UL] = 0.0
     if 0.0 <= flow_ul_h < np.inf and not since_us > GAP_PERIODS * period_us:
-        _moved(x, BY_FLOW, st.RST_FLOW_UL, flow_ul_h * hours - most * x[st.RST_FLOW_HABIT] * expected_ul)
+        beyond_ul = flow_ul_h * hours - most * x[st.RST_FLOW_HABIT] * expected_ul
+        _moved(x, BY_FLOW, st.RST_FLOW_UL, beyond_ul, slack_ul)
     if not math.isnan(x[st.RST_REF_UL]):
         _fallen(x, t_us, expected_ul)
     return 2 if x[st.RST_LEVEL] > NOBODY else 0

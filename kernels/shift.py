@@ -64,6 +64,7 @@ def judge_shift(x: NDArray[np.float64], score_before: float) -> bool:
         x[st.RES_V_UL] += v * step
         x[st.RES_K] = max(x[st.RES_K] + k * step, 0.0)
         x[st.RES_O_UL] += o * step
+        x[st.RES_TREND] -= k * step
         x[st.RES_VV] += v * v * var
         x[st.RES_VK] += v * k * var
         x[st.RES_VO] += v * o * var

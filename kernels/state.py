@@ -107,7 +107,7 @@ RES_D2: Final = 120  # uL^2, the same of blocks two apart
 RES_LAG1_UL: Final = 121  # uL, last block's mean, carried to now
 RES_LAG2_UL: Final = 122  # uL, the one before, carried to now
 RES_BLOCKS: Final = 123  # 1, block differences learned from
-RES_FILL_Z: Final = 124  # 1, innovation of what was drawn out at the last fill, in sds; NaN = unknown
+RES_TREND: Final = 124  # 1, how much steeper than thought the level falls, mean of the last blocks
 RES_SURPRISE: Final = 125  # 1, forgetting sum of level innovations in sds
 RES_FLOW_UL: Final = 126  # uL by measured flow beside a counter, with bounded memory
 RES_FLOW_COUNTED_UL: Final = 127  # uL counted over the same time, with the same memory
@@ -356,7 +356,7 @@ LEAK_STILL_LEAST_KPA: Final = 463  # kPa, its smallest in health, rising slowly;
 RST_MEAN_UL: Final = 411  # uL, level reading, mean of the last ones; NaN = none since the last fill
 RST_NOISE_UL2: Final = 412  # uL^2, mean square of a reading's distance from it
 RST_REF_UL: Final = 413  # uL, that mean at the restart; NaN = the level is not watched
-RST_REF_UL2: Final = 414  # uL^2, that mean square then
+RST_ROW_UL: Final = 414  # uL, the most that was programmed in a row since then
 RST_ASKED_UL: Final = 415  # uL programmed since then
 
 # --- FLUID 384..410: drug level in the spinal fluid and what this patient is used to (kernels/fluid.py)

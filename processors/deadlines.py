@@ -23,6 +23,7 @@ from processors import (
     level_alerts,
     marks,
     readiness,
+    refills,
     restarts,
     risk,
     windows,
@@ -207,7 +208,8 @@ class Course:
         self.alert_deadlines(condition.at_us)
         book, lines = alerts.observe(self.state.book, condition)
         self.facts += lines
-        self.state = replace(self.state, book=book)
+        clinic = refills.disturbed_by(self.state.clinic, condition)
+        self.state = replace(self.state, book=book, clinic=clinic)
         if risk.follow(self.state, condition.cause, condition.at_us):
             self.state = replace(self.state, risk_us=condition.at_us)
 

@@ -6,6 +6,10 @@ what is said to be in (kernels/fill_level.py). A volume that device or clinic st
 than LIMIT of the reservoir, the size that is consequential in practice [S] Maino 2017: 1 mL of 20 mL, 2 mL of 40 mL; and by
 more than Z standard deviations of filter, syringe and sensor together, so that an in-tolerance pump whose stroke nobody has
 measured is not a mismatch. Z: chance beyond it is 0.3 % a fill; at four fills a year that is 0.01 a pump-year.
+
+While a fault was there since the last fill because of which a stroke moves more (MORE) or less (LESS) than it counts, nobody
+knows by how much: what is drawn out then is none if that would explain it, being less, or more, than the program leaves. The
+level sensor's offset, which the filter learned meanwhile, may have taken its share, and is not used.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ from processors.watches import Refill
 
 LIMIT: Final = 0.05 * (1.0 + 1e-12)  # of the reservoir; exactly the limit is inside it
 Z: Final = 3.0
+MORE: Final = frozenset((Cause.OVER_DELIVERY, Cause.RESTART_OVERDOSE))
+LESS: Final = frozenset((Cause.AIR_IN_LINE, Cause.OCCLUSION, Cause.STARVATION, Cause.UNDER_DELIVERY))
+"""Faults in which the pump moves another volume than it counts. A standing motor is none: its counter stands, too."""
 
 
 class Before:
@@ -56,14 +63,37 @@ def after_fill(
         filled_us=at_us,
         delivered_ul=float(ledger.total(x, s.DELIVERED_UL)),
         anchored_ul=float(x[s.RES_DEVICE_UL]),
-        offset_ul=before.offset_ul,
+        offset_ul=None if any(_disturbed(state)) else before.offset_ul,
         offset_sd_ul=before.offset_sd_ul,
         last_level_ul=before.level_ul,
         full_error_ul=None if past is None else past.full_error_ul,
+        more=_goes_on(state, MORE),
+        less=_goes_on(state, LESS),
     )
     fill_level.begin(x, float(at_us))
     restart.refilled(x)
     return replace(clinic, refill=fill), [_volumes(state, before, event, at_us)]
+
+
+def disturbed_by(clinic: Clinic, condition: Condition) -> Clinic:
+    """Note that what is counted since the last fill is not what was moved."""
+    fill, cause = clinic.refill, condition.cause
+    if fill is None or condition.level < 2 or cause not in MORE | LESS:
+        return clinic
+    fill = replace(fill, more=fill.more or cause in MORE, less=fill.less or cause in LESS)
+    return replace(clinic, refill=fill)
+
+
+def _goes_on(state: PumpState, causes: frozenset[Cause]) -> bool:
+    known = (state.book.alerts.get(cause) for cause in causes)
+    return any(alert is not None and alert.on and alert.said.level == 2 for alert in known)
+
+
+def _disturbed(state: PumpState) -> tuple[bool, bool]:
+    """Whether a stroke moved more, whether it moved less than it counts since the last fill."""
+    fill = state.clinic.refill
+    more, less = (False, False) if fill is None else (fill.more, fill.less)
+    return more or _goes_on(state, MORE), less or _goes_on(state, LESS)
 
 
 def _volumes(state: PumpState, before: Before, event: ReservoirFilled, at_us: int) -> Condition:
@@ -82,7 +112,7 @@ def _volumes(state: PumpState, before: Before, event: ReservoirFilled, at_us: in
     expected_ul = max(before.volume_ul, 0.0)
     syringe_ul = reservoir.SYRINGE_SD * scale_ul
     sd_ul = math.hypot(before.sd_ul, syringe_ul)
-    if not _off(removed_ul - expected_ul, scale_ul, sd_ul) or _in_tolerance(
+    if not _off(removed_ul - expected_ul, scale_ul, sd_ul) or _explained(
         state, before, removed_ul, syringe_ul
     ):
         return _fits(at_us)
@@ -95,14 +125,18 @@ def _volumes(state: PumpState, before: Before, event: ReservoirFilled, at_us: in
     )
 
 
-def _in_tolerance(state: PumpState, before: Before, removed_ul: float, syringe_ul: float) -> bool:
-    """Whether what was drawn out is what an in-tolerance pump leaves: then it is the level's word that was wrong."""
-    past = state.clinic.refill
+def _explained(state: PumpState, before: Before, removed_ul: float, syringe_ul: float) -> bool:
+    """Whether what was drawn out is what an in-tolerance pump leaves: then it is the level's word that was wrong.
+
+    Less, or more, where the strokes moved more, or less, than they counted.
+    """
+    past, (more, less) = state.clinic.refill, _disturbed(state)
     if past is None or math.isnan(before.device_ul) or math.isnan(past.anchored_ul):
-        return False
+        return more or less
     stroke_ul = float(state.x[s.FLOW_TOLERANCE]) * (past.anchored_ul - before.device_ul)
     away_ul = removed_ul - max(before.device_ul, 0.0)
-    return abs(away_ul) <= math.hypot(stroke_ul, Z95 * syringe_ul)
+    margin_ul = math.hypot(stroke_ul, Z95 * syringe_ul)
+    return (more or away_ul >= -margin_ul) and (less or away_ul <= margin_ul)
 
 
 def after_level(state: PumpState, at_us: int) -> tuple[Clinic, list[Condition]]:
@@ -112,9 +146,11 @@ def after_level(state: PumpState, at_us: int) -> tuple[Clinic, list[Condition]]:
     if fill is None or math.isnan(error_ul) or x[s.RES_LEVEL_UL] == fill.last_level_ul:
         return state.clinic, []
     clinic = replace(state.clinic, refill=replace(fill, full_error_ul=error_ul))
+    if float(ledger.total(x, s.DELIVERED_UL)) - fill.delivered_ul > fill_level.SOON * full_ul:
+        return state.clinic, []  # by all ledgers: the level speaks of what was delivered
     usual = [offset for offset in (fill.offset_ul, fill.full_error_ul) if offset is not None]
     # A sensor of which nothing is known yet may be off by its prior.
-    sd_ul = fill.offset_sd_ul if usual else OFFSET_SD * full_ul
+    sd_ul = fill.offset_sd_ul if fill.offset_ul is not None else OFFSET_SD * full_ul
     sd_ul = math.hypot(sd_ul, reservoir.SYRINGE_SD * full_ul)
     if not all(_off(error_ul - offset, full_ul, sd_ul) for offset in usual or [0.0]):
         return clinic, []

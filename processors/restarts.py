@@ -93,7 +93,11 @@ def after_forecast(state: PumpState, at_us: int) -> list[Condition]:
         gone = Condition(cause=Cause.RESTART_OVERDOSE, at_us=at_us, level=0)
         return [] if above or held else [gone]
     before = over is not None and over.since_us <= since_us
-    if not above or before or not at_us <= since_us + restart.WATCH_US:
+    told = state.book.alerts.get(
+        Cause.RESTART_OVERDOSE
+    )  # and over: the filter remembers longer than the flow goes on
+    ended = told is not None and told.since_us >= since_us
+    if not above or before or ended or not at_us <= since_us + restart.WATCH_US:
         return []
     return [_above(state, at_us, {"flow_ratio": float(ratio[0]), "flow_ratio_lo": float(ratio[1])})]
 

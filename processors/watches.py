@@ -49,7 +49,8 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
     `anchored_ul`: what the device's arithmetic began with, at the fill or at a statement since.
 
     `offset_ul`, `offset_sd_ul`: its usual error before the fill, None while not learned. `last_level_ul`: its last reading
-    before the fill. `full_error_ul`: its error right after the fill before, None while unknown.
+    before the fill. `full_error_ul`: its error right after the fill before, None while unknown. `more`, `less`: a fault because
+    of which a stroke moves more, or less, than it counts was there since the fill.
     """
 
     filled_us: int
@@ -59,6 +60,8 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
     offset_sd_ul: float = 0.0
     last_level_ul: float | None = None
     full_error_ul: float | None = None
+    more: bool = False
+    less: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):

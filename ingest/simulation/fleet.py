@@ -18,7 +18,7 @@ from ingest.simulation.effects import Effects
 from ingest.simulation.emptying import emptyings
 from ingest.simulation.faults import KINDS, FaultRequest, FaultRequestError
 from ingest.simulation.labels import Label
-from ingest.simulation.observability import noise_of, observable
+from ingest.simulation.observability import BY_LEVEL, noise_of, observable
 from ingest.simulation.scene import Scene
 
 _FLEET: Final = -1  # index of the random stream that belongs to no single pump
@@ -147,6 +147,11 @@ def draw_pump(plan: FleetPlan, index: int, name: str, fault: FaultRequest | None
     if kind is not None:
         course, effects, label = kind.strike(scene)
     label = replace(label, parameters={"maker": design.maker, **label.parameters})
+    if kind is not None and label.kind in BY_LEVEL:
+        noise = noise_of(design, Distortion())
+        label = replace(
+            label, observable=observable(replace(scene, course=course), label, design.channels, noise)
+        )
     distortion = None
     if strain is not None:
         course, effects, label, distortion = _distorted(

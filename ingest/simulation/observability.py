@@ -91,9 +91,9 @@ def _size(scene: Scene, label: Label, channels: Collection[str], noise: Noise) -
         # The still pocket shows by its level, or by posture that no longer comes through.
         step_kpa = abs(design.body_kpa - float(told["pocket_kpa"]))
         return max(step_kpa / noise.pressure_kpa, design.posture_kpa / noise.sensor_kpa)
-    if "flow_ul_h" in channels or label.kind not in _BY_LEVEL:
+    if "flow_ul_h" in channels or label.kind not in BY_LEVEL:
         return None
-    return _BY_LEVEL[label.kind](design, label, rate_ul_h * hours / 1000.0) / noise.level_ml
+    return BY_LEVEL[label.kind](design, label, rate_ul_h * hours / 1000.0) / noise.level_ml
 
 
 def _off_program(design: Design, label: Label, programmed_ml: float) -> float:
@@ -111,7 +111,7 @@ def _missing(_: Design, label: Label, __: float) -> float:
     return float(label.parameters["missing_ml"])
 
 
-_BY_LEVEL: Final = {
+BY_LEVEL: Final = {
     "over_delivery": _off_program,
     "under_delivery": _off_program,
     "restart_overdose": _off_program,
@@ -119,3 +119,4 @@ _BY_LEVEL: Final = {
     "dry_before_alarm": _off_alarm,
     "refill_mismatch": _missing,
 }
+"""Faults of volume: the level shows the sum of what is wrong, so that a slow pump's run may be too short for it."""

@@ -25,7 +25,6 @@ from thecaflow.explaining.quantity import (
     measured,
     ratio,
     root,
-    score,
     slot,
     stated,
     threshold,
@@ -90,7 +89,6 @@ _RESTART: Final = (
 )
 _REFILL: Final = (
     *_VOLUME,
-    score("What was drawn out against the estimate, in standard deviations", s.RES_FILL_Z),
     measured("Level reading less estimate after the fill", "mL", slot(s.FILL_ERROR_UL, 1e-3)),
     measured("Level readings since the fill", "", s.FILL_ROWS),
 )

@@ -14,7 +14,7 @@ HOUR_US = 3.6e9
 
 def naive_levels(rows: NDArray[np.float64], tolerance: float, habit: float, usual_ul: float) -> list[int]:
     """The recurrence of kernels.restart in plain words; rows of (t_us, period_us, expected, counted, flow)."""
-    on, sums, pending, slack, since, last, out = 0, {1: 0.0, 2: 0.0}, 0.0, 0.0, 0.0, 0.0, []
+    on, sums, pending, most, since, last, out = 0, {1: 0.0, 2: 0.0}, 0.0, 0.0, 0.0, 0.0, []
     watching = True
     for t_us, period_us, expected, counted, flow in rows.tolist():
         elapsed, last = t_us - last, t_us
@@ -24,7 +24,8 @@ def naive_levels(rows: NDArray[np.float64], tolerance: float, habit: float, usua
             out.append(0)
             continue
         pending += expected
-        slack = max(slack, 2 * expected + 31 / 60 * expected / (elapsed / HOUR_US) + usual_ul)
+        most = max(most, expected)
+        slack = most + 31 / 60 * expected / (elapsed / HOUR_US)
         beyond = {1: np.nan, 2: np.nan}
         if not np.isnan(counted):
             beyond[1], pending = counted - (1 + tolerance) * pending, 0.0
@@ -34,7 +35,7 @@ def naive_levels(rows: NDArray[np.float64], tolerance: float, habit: float, usua
             if np.isnan(ul):
                 continue
             sums[channel] = max(sums[channel] + (-ul if on == channel else ul), 0.0)
-            if on in (0, channel) and sums[channel] > slack:
+            if on in (0, channel) and sums[channel] > slack + (usual_ul if channel == 1 else 0.0):
                 on, sums = (channel if on == 0 else 0), {1: 0.0, 2: 0.0}
         out.append(2 if on else 0)
     return out
@@ -90,6 +91,21 @@ def test_factors_of_two_change_no_level(power: int) -> None:
     """No volume is evidence by its size."""
     for seed in range(6):
         assert run(drawn(seed), 0.5) == run(drawn(seed), 0.5, scale=2.0**power)
+
+
+def test_pulses_hide_no_runaway_between_them() -> None:
+    """Three times the flow, 40 % of it in ten minutes every six hours: told in two rows, and nothing of the flow itself."""
+    n, period_h = 48, 0.25
+    t_us = np.arange(1, n + 1) * period_h * HOUR_US
+    expected = np.full(n, 5.4 * period_h)
+    expected[3::24] += 21.6
+    for ratio, row in ((3.0, 1), (1.0, None)):
+        flow = ratio * expected / period_h
+        rows = np.column_stack([t_us, np.full(n, period_h * HOUR_US), expected, np.full(n, np.nan), flow])
+        levels = run(rows)
+        assert levels[:row] == [0] * len(levels[:row])
+        assert (2 in levels) is (row is not None)
+        assert row is None or levels[row] == 2
 
 
 def test_healthy_restarts_are_silent() -> None:

@@ -180,3 +180,31 @@ def test_a_volume_stated_soon_after_the_fill(after_h: float, stated_ml: float, e
     )
     lines = mismatches(told, AT_H + 310)
     assert lines == [(AT_H + after_h, "active", "medium")] * expected
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, 1), (2.0, 0)])
+def test_what_an_over_delivering_pump_leaves_is_no_mismatch(ratio: float, expected: int) -> None:
+    """2 mL less than expected are drawn out: a wrong volume, unless a fault of the stroke has been told since the fill."""
+    told = Story().registered(flow_tolerance=0.01).filled()
+    hours = np.arange(0, AT_H, 1 / 4) + 0.05
+    flow = np.where(hours < AT_H / 2, 5.0, 5.0 * ratio)
+    told.runs(0, 5.0)
+    told.records.append(
+        told.event(
+            "telemetry",
+            START_US,
+            START_US + round(AT_H * HOUR_US),
+            "device",
+            t_s=(3600 * hours).tolist(),
+            delivered_ul=(5.0 * hours).tolist(),
+            flow_ul_h=flow.tolist(),
+        )
+    )
+    left_ml = 20.0 - 5.0 * AT_H / 1000.0 * (1.0 + ratio) / 2.0
+    told.tell(
+        "reservoir_filled", AT_H, removed_ml=left_ml - 2.0, filled_ml=20, concentration_ug_ml=500.0, drug="b"
+    )
+    assert [cause for _, cause, _ in told.alerts(AT_H, Cause.OVER_DELIVERY)][:1] == ["active"] * (
+        1 - expected
+    )
+    assert len(mismatches(told)) == expected
