@@ -82,6 +82,15 @@ def healthy_stroke(rng: np.random.Generator, tolerance: float, silent_ratio: flo
             return float(ratio)
 
 
+def alarming_late(design: Design) -> Design:
+    """Set the alarm level to at most a tenth of the reservoir, and the stroke to one that is still healthy with it.
+
+    A later alarm makes a pump dry before it at a smaller stroke; until its fault begins it must not be.
+    """
+    later = replace(design, low_reservoir_ml=min(design.low_reservoir_ml, 0.1 * design.reservoir_ml))
+    return replace(later, stroke_ratio=min(later.stroke_ratio, 1.0 + 0.5 * (later.silent_ratio() - 1.0)))
+
+
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Draw a number between low and high, uniform in its logarithm, with four significant digits."""
     return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.4g}")

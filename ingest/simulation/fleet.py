@@ -12,7 +12,7 @@ from ingest.simulation import stress
 from ingest.simulation.case import PumpCase, Uplink, assemble
 from ingest.simulation.clinic import Course, CourseBuilder
 from ingest.simulation.clock import DAY_US, SECOND_US, stream
-from ingest.simulation.designs import Design, draw_design
+from ingest.simulation.designs import Design, alarming_late, draw_design
 from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects
 from ingest.simulation.emptying import emptyings
@@ -250,8 +250,8 @@ def _fit(
     concentration = design.concentration_ug_ml
     if design.maker in ("implant", "gated"):
         concentration = 500.0 if rate_ul_h * 0.024 * concentration > 1000.0 else concentration
-        low_ml = 2.0 if kind.drains is not None else design.low_reservoir_ml
-        design = replace(design, low_reservoir_ml=low_ml)
+        if kind.drains is not None:
+            design = alarming_late(design)
     return replace(design, rate_ul_h=rate_ul_h, concentration_ug_ml=concentration)
 
 

@@ -323,3 +323,21 @@ def test_overdose_comes_sooner_the_larger_the_dose() -> None:
     assert ten is not None
     assert ten[0] < four[0] < four[1]
     assert four[1] == pytest.approx(6 * HOUR_US, rel=1e-6)
+
+
+def test_a_stroke_that_will_grow_is_healthy_until_then() -> None:
+    """A pump that would be dry before its alarm from the first day on would be told early and rightly, and graded as false."""
+    plan = simulator.FleetPlan(
+        seed=5,
+        pumps=60,
+        start_us=START_US,
+        end_us=START_US + 45 * DAY_US,
+        uplink=simulator.Uplink(15 * MINUTE_US, 6 * HOUR_US),
+        makers=("implant",),
+        faults=(simulator.FaultRequest("early_empty", count=60),),
+        healthy_share=0.0,
+    )
+    designs = [case.design for case in simulator.draw_fleet(plan)]
+    limits = [1.0 + 0.5 * (design.silent_ratio() - 1.0) for design in designs]
+    assert all(design.stroke_ratio <= limit for design, limit in zip(designs, limits, strict=True))
+    assert any(design.stroke_ratio == limit for design, limit in zip(designs, limits, strict=True))
