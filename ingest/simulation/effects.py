@@ -46,12 +46,26 @@ class Narrowing:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A line that is open from from_us to to_us into a pocket of `pocket_kpa`, behind the share `upstream` of its resistance."""
+
+    from_us: int
+    to_us: int
+    pocket_kpa: float
+    upstream: float
+
+    def covers(self, times_us: Times) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Which of the times lie in [from_us, to_us)."""
+        return (times_us >= self.from_us) & (times_us < self.to_us)
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """All that departs from healthy.
 
     stops: the rotor stands, size = motor current as a multiple of the running one. strokes: size multiplies the stroke
-    ratio. inlets: size = share of the stroke that still fills. narrowings: the catheter. leaks: size = pressure of the
-    pocket it leaks into (kPa). air: size = share of the stroke lost to the gas. wear: size = growth of the load per day.
+    ratio. inlets: size = share of the stroke that still fills. narrowings, leaks: the catheter.
+    air: size = share of the stroke lost to the gas. wear: size = growth of the load per day.
     gaps: no upload. clocks: size = how far the device's clock is ahead (s). restarts: the counter begins at 0 again.
     batteries: size = voltage. blinds: the channel named in `blind_channels` is null.
     """
@@ -60,7 +74,7 @@ class Effects:
     strokes: tuple[Span, ...] = ()
     inlets: tuple[Span, ...] = ()
     narrowings: tuple[Narrowing, ...] = ()
-    leaks: tuple[Span, ...] = ()
+    leaks: tuple[Opening, ...] = ()
     air: tuple[Span, ...] = ()
     wear: tuple[Span, ...] = ()
     gaps: tuple[Span, ...] = ()

@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest.simulation.clinic import Course
 from ingest.simulation.clock import DAY_US, HOUR_US, minutes
-from ingest.simulation.effects import Effects, Narrowing, Span
+from ingest.simulation.effects import Effects, Narrowing, Opening, Span
 from ingest.simulation.entries import Entry, device_alarm, note
 from ingest.simulation.labels import Label, overdose_us
 from ingest.simulation.scene import DELIVERY_STOPS, Outcome, Scene
@@ -87,15 +87,19 @@ def occlusion_partial(scene: Scene) -> Outcome:
 
 
 def leak(scene: Scene) -> Outcome:
-    """Take the catheter off: the outlet sees the still pressure of the pocket, the drug never reaches the tip."""
+    """Open the line anywhere from its connector to its tip: the outlet sees the still pocket there, the tip gets no drug.
+
+    The flow's resistive pressure is left as far as the line still is.
+    """
     pocket_kpa = float(scene.rng.uniform(-0.2, 0.2)) * scene.design.body_kpa
-    effects = Effects(leaks=(Span(scene.onset_us, scene.until_us, pocket_kpa),))
+    upstream = float(scene.rng.uniform(0.0, 1.0))
+    effects = Effects(leaks=(Opening(scene.onset_us, scene.until_us, pocket_kpa, upstream),))
     label = scene.label(
         "leak",
         "leak",
         harm_us=scene.withdrawal(scene.onset_us),
         also=DELIVERY_STOPS,
-        parameters={"pocket_kpa": round(pocket_kpa, 3)},
+        parameters={"pocket_kpa": round(pocket_kpa, 3), "upstream_share": round(upstream, 3)},
     )
     return scene.course, effects, label
 

@@ -88,8 +88,9 @@ def _size(scene: Scene, label: Label, channels: Collection[str], noise: Noise) -
     if label.kind == "occlusion_partial":
         return float(told["drop_kpa"]) / noise.pressure_kpa
     if label.kind == "leak":
-        # The still pocket shows by its level, or by posture that no longer comes through.
-        step_kpa = abs(design.body_kpa - float(told["pocket_kpa"]))
+        # The still pocket shows by its level and the resistance that is lost, or by posture that no longer comes through.
+        lost_kpa = (1.0 - float(told["upstream_share"])) * design.line_kpa_h_per_ul * rate_ul_h
+        step_kpa = abs(design.body_kpa + lost_kpa - float(told["pocket_kpa"]))
         return max(step_kpa / noise.pressure_kpa, design.posture_kpa / noise.sensor_kpa)
     if "flow_ul_h" in channels or label.kind not in BY_LEVEL:
         return None

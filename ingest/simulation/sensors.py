@@ -122,11 +122,12 @@ class SensorBank:
         slow = self._correlated("pressure", self._rng.normal(0.0, spread, rows_us.size), keep)
         body = body + slow
         felt = np.ones(rows_us.shape)
+        resistance = np.full(rows_us.shape, design.line_kpa_h_per_ul)
         for leak in effects.leaks:
             open_line = leak.covers(rows_us)
             felt = np.where(open_line, _POCKET_SHARE, felt)
-            body = np.where(open_line, leak.size + _POCKET_SHARE * slow, body)
-        resistance = np.full(rows_us.shape, design.line_kpa_h_per_ul)
+            body = np.where(open_line, leak.pocket_kpa + _POCKET_SHARE * slow, body)
+            resistance = np.where(open_line, leak.upstream * design.line_kpa_h_per_ul, resistance)
         for narrowing in effects.narrowings:
             resistance = np.maximum(resistance, narrowing.resistance(rows_us, design.line_kpa_h_per_ul))
         line = self._line(body, resistance, hours, flow_ul_h)
