@@ -12,6 +12,7 @@ quiet  the block means do not move as they do at this time of day. d = change fr
        ln(1 / LOST) / 2 - (1 / LOST - 1) d^2 / 2 v, from the third block below the limit on. A swapped sensor reaches SURE
        with probability exp(-SURE) at most (Ville), if its changes are Gaussian. SURE_ZONE (10 %) is enough where the pressure
        is that of tissue, between -ZONE and +ZONE of the healthy bottom, where few errors of a zero end; elsewhere SURE (1 %)
+both   of these at their weaker ends: stiller than the least itself (once in 17 by chance, after two days), with a score of SURE_ZONE
 still  a whole day in which the largest rise of the block means is less than HALF the smallest of healthy days: every day
        has a rising, at least
 far    in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is
@@ -43,6 +44,7 @@ from kernels import state as st
 from kernels.borrow import borrow
 from kernels.lows import HOUR_US, close_block, learn_block, low_row, reset_low, shift
 from kernels.movement import (
+    STILLER,
     learn_movement,
     movement_anew,
     movement_row,
@@ -161,7 +163,9 @@ def _fall(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
         return 2
     lasted_us = n * x[AT + st.LOW_SPAN_US]
     still = lasted_us >= DAY_US and x[st.LEAK_OUT_UP_KPA] < HALF * x[st.LEAK_UP_KPA]
-    if still or stiller(x, AT) or x[st.LEAK_OUT_SCORE] >= (SURE_ZONE if _in_zone(x, mean_kpa) else SURE):
+    score = x[st.LEAK_OUT_SCORE]
+    still = still or stiller(x, AT, STILLER if score < SURE_ZONE else 1.0)
+    if still or score >= (SURE_ZONE if _in_zone(x, mean_kpa) else SURE):
         return 2
     return 1 if n > 1.0 else 0
 

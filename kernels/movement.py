@@ -71,10 +71,10 @@ def movement_anew(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def stiller(x: NDArray[np.float64], at: int) -> bool:
-    """Whether the pressure moves less, since the first block of the fall, than it ever did in health."""
+def stiller(x: NDArray[np.float64], at: int, share: float) -> bool:
+    """Whether the pressure moves less, since the first block of the fall, than `share` of its least in health."""
     now_kpa = x[st.LEAK_STILL_NOW_KPA]
-    return x[at + st.LOW_OUT_N] > WINDOW and 0.0 < now_kpa < STILLER * x[st.LEAK_STILL_LEAST_KPA]
+    return x[at + st.LOW_OUT_N] > WINDOW and 0.0 < now_kpa < share * x[st.LEAK_STILL_LEAST_KPA]
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")

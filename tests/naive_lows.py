@@ -186,8 +186,8 @@ class Movement:
         else:
             self.least = self.now
 
-    def stiller(self, fallen: int) -> bool:
-        return fallen > 4 and 0 < self.now < 0.8 * self.least
+    def stiller(self, fallen: int, share: float) -> bool:
+        return fallen > 4 and 0 < self.now < share * self.least
 
 
 class NaiveLeak:
@@ -293,7 +293,7 @@ class NaiveLeak:
     def _verdict(self, mean: float, lasted: float) -> int:
         if lasted >= DAY_US and self.fall.up < 0.5 * self.up:
             return 2
-        if self.movement.stiller(len(self.fall.means)):
+        if self.movement.stiller(len(self.fall.means), 0.8 if self.fall.score < 2.3 else 1.0):
             return 2
         if self.fall.score >= (2.3 if self._zone(mean) else 4.6):
             return 2
