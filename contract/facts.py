@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-KERNEL: Final = "1.1.0"  # the version of the rules; a change of any number that a fact carries changes it
+KERNEL: Final = "1.2.0"  # the version of the rules; a change of any number that a fact carries changes it
 _HOUR_US: Final = 3_600_000_000
 
 
