@@ -55,6 +55,7 @@ class NaiveAir:
     hold: int = 0
     judged: int = 0
     judged_us: float = NAN
+    onset_us: float = NAN
     top: float = 0.0
     record: float = 0.0
     last_evidence: float = 0.0
@@ -127,6 +128,7 @@ class NaiveAir:
         self.last_evidence = 0.0
         if self.level < 2:
             self.level = self.hold = 0
+            self.onset_us = NAN
 
     def _line(self, name: str) -> float:
         course = self.course[name]
@@ -176,13 +178,16 @@ class NaiveAir:
             self.hold = self.hold + 1 if self.score < 0.5 else 0
             if self.hold >= 4:
                 self.level = self.hold = 0
+                self.onset_us = NAN
         elif self.score > 1:
+            self.onset_us = self.judged_us if self.hold == 0 else self.onset_us
             self.hold += 1
             self.level = min(max(self.hold - 1, 0), 2)
             if self.level == 2:
                 self.hold = 0
         elif self.score <= 0.5:
             self.level = self.hold = 0
+            self.onset_us = NAN
         if self.level == 0 and (self.score <= 0.5 or not known):
             self._learn(t_us - self.judged_us)
         self._keep_record(t_us, evidence)

@@ -49,6 +49,7 @@ def hard_days(seed: int) -> Floats:
     days[60:, 5] *= rng.choice([0.5, 0.9, 1.1, 1.25])
     days[80:90, 4] += 2.0
     days[100:110, 3] += 3.0
+    days[30:33, 1] = 0.0  # a sensor's dead days
     days[rng.random(days.shape) < 0.03] = np.nan
     days[:, 5] = np.where(np.isnan(days[:, 5]), 1.0, days[:, 5])
     for k in range(5):
