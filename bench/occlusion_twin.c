@@ -7,8 +7,7 @@
 #include <stdint.h>
 
 enum {
-    LIMIT_KPA = 10,
-    LEVEL = 128, READY, ONSET_US, SLOPE, BASE, SCORE, LIMIT_US, COMPLIANCE, TOP, THRESHOLD, LAST_US, LAST, LAST_LOW,
+    LEVEL = 128, READY, ONSET_US, SLOPE, BASE, SCORE, STEP, COMPLIANCE, TOP, THRESHOLD, LAST_US, LAST, LAST_LOW,
     QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
     ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
     OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, PART_MIN = 183, RING_MAX = 184, RING_MEAN = 196,
@@ -92,7 +91,7 @@ static void profile_add(double *x, double t_us, double low, double before, doubl
 
 static void profile_close(double *x) {
     x[OUT_ROWS] = x[OUT_BELOW] = 0.0;
-    x[ONSET_US] = x[SLOPE] = x[LIMIT_US] = x[COMPLIANCE] = NAN;
+    x[ONSET_US] = x[SLOPE] = x[COMPLIANCE] = NAN;
 }
 
 static double jumps(const double *x, double low, double *largest) {
@@ -208,8 +207,6 @@ static void evidence(double *x, double t_us, double low, double flow) {
     if (slope <= 0.0) return;
     x[ONSET_US] = x[OUT_US] - max2((x[OUT] - x[BASE]) / slope * HOUR_US, 0.0);
     x[COMPLIANCE] = flow / slope;
-    double left = x[LIMIT_KPA] - low;
-    x[LIMIT_US] = isnan(left) ? NAN : t_us + max2(left, 0.0) / slope * HOUR_US;
 }
 
 static int stuck(double *x, double step) {
@@ -284,12 +281,12 @@ static double condition(double *x, double low, double allow, int lost) {
 }
 
 /* Enter a healthy row; 1 if the period that it fills ends a straight rise through a young ring. */
-static int learn(double *x, double low, double step, double inlet) {
+static int learn(double *x, double low, double inlet) {
     x[PART_N] += 1.0;
     x[PART_SUM] += low;
     x[PART_MAX] = max2(x[PART_MAX], low);
     x[PART_MIN] = min2(x[PART_MIN], low);
-    x[PART_ROUGH] += step * step;
+    x[PART_ROUGH] += x[ROUGH];
     if (fabs(inlet) < INFINITY && !(x[PART_INLET] > inlet)) x[PART_INLET] = inlet;
     if (x[PART_N] < x[PART_ROWS]) return 0;
     close_part(x);
@@ -303,6 +300,9 @@ static void blame_youth(double *x, double t_us, double low, double flow) {
     envelope(x);
     x[OUT] = start;
     x[OUT_N] = x[OUT_ROWS] = 1.0;
+    x[OUT + 1] = low;
+    x[OUT_STRIDE] = n * x[PART_ROWS];
+    x[OUT_FILL] = x[OUT_SUM] = 0.0;
     x[OUT_US] = t_us - n * x[PART_ROWS] * x[PERIOD_US];
     x[PEAK] = low - start;
     evidence(x, t_us, low, flow);
@@ -324,17 +324,21 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
     x[PERIOD_US] = usual > 0.0 ? usual + (min2(gap, 4.0 * usual) - usual) / 64.0 : gap;
     int known = x[PART_ROWS] * x[PERIOD_US] >= DAY_US;
     if (stuck(x, step) && (known || level > 0)) return level;
-    x[ROUGH] += (step * step - x[ROUGH]) / 16.0;
+    double bend = step - x[STEP];
+    x[STEP] = step;
+    double square = bend * bend, most = max2(4.0 * x[ROUGH], x[ROUGH_REF] / 16.0);
+    x[ROUGH] += ((most > 0.0 ? min2(square, most) : square) - x[ROUGH]) / 8.0;
     int lost = sensed_lost(x, programmed, sensed);
     double flow = flow_of(x, programmed, sensed), common = 0.0;
     if (inlet > x[INLET_TOP] && inlet < INFINITY) common = inlet - x[INLET_TOP];
+    double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
+    x[LAST_LOW] = low;
     if (level == 2) {
+        profile_add(x, t_us, low, before, low);
         x[HOLD] = recovered(x, max2(pressure, last)) ? x[HOLD] + 1.0 : 0.0;
         if (x[HOLD] > HOLD_ROWS) { x[LEVEL] = x[HOLD] = 0.0; profile_close(x); return 0; }
         return 2;
     }
-    double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
-    x[LAST_LOW] = low;
     if (flow == 0.0) return level;
     double allow = allow_for(x, sensed < INFINITY ? max2(flow, sensed) : flow, low);
     if (x[READY] == 1.0) {
@@ -356,7 +360,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
         if (level == 2) { x[HOLD] = 0.0; x[PEAK] = low - x[BASE]; drop_part(x); }
     } else {
         x[HOLD] = 0.0;
-        level = learn(x, low, step, inlet) ? 2 : 0;
+        level = learn(x, low, inlet) ? 2 : 0;
         if (level == 2) blame_youth(x, t_us, low, flow);
     }
     x[LEVEL] = level;

@@ -47,7 +47,7 @@ def profile_add(
 def profile_close(x: NDArray[np.float64]) -> None:
     """Forget the excursion and its evidence."""
     x[st.OCC_OUT_ROWS] = x[st.OCC_OUT_BELOW] = 0.0
-    x[st.OCC_ONSET_US] = x[st.OCC_SLOPE_KPA_H] = x[st.OCC_LIMIT_US] = x[st.OCC_COMPLIANCE_UL_KPA] = np.nan
+    x[st.OCC_ONSET_US] = x[st.OCC_SLOPE_KPA_H] = x[st.OCC_COMPLIANCE_UL_KPA] = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

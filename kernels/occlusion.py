@@ -79,7 +79,6 @@ def reset(x: NDArray[np.float64]) -> None:
         st.OCC_SLOPE_KPA_H,
         st.OCC_BASE_KPA,
         st.OCC_SCORE,
-        st.OCC_LIMIT_US,
         st.OCC_COMPLIANCE_UL_KPA,
         st.OCC_TOP_KPA,
         st.OCC_THRESHOLD_KPA,
@@ -100,7 +99,7 @@ def reset(x: NDArray[np.float64]) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _evidence(x: NDArray[np.float64], t_us: float, low_kpa: float, flow_ul_h: float) -> None:
-    """Slope, onset, compliance and time to the limit of the present excursion."""
+    """Slope, onset and compliance of the present excursion."""
     elapsed_h = (t_us - x[st.OCC_OUT_US]) / HOUR_US
     n = int(x[st.OCC_OUT_N])
     if elapsed_h <= 0.0 or n == 0:
@@ -112,16 +111,17 @@ def _evidence(x: NDArray[np.float64], t_us: float, low_kpa: float, flow_ul_h: fl
     lag_us = (x[st.OCC_OUT] - x[st.OCC_BASE_KPA]) / slope * HOUR_US
     x[st.OCC_ONSET_US] = x[st.OCC_OUT_US] - max(lag_us, 0.0)
     x[st.OCC_COMPLIANCE_UL_KPA] = flow_ul_h / slope
-    left_kpa = x[st.PRESSURE_LIMIT_KPA] - low_kpa
-    x[st.OCC_LIMIT_US] = t_us + max(left_kpa, 0.0) / slope * HOUR_US if not np.isnan(left_kpa) else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _blame_youth(x: NDArray[np.float64], t_us: float, low_kpa: float, flow_ul_h: float) -> None:
-    """Turn the straight rise through a young ring into an excursion, and set the evidence."""
+    """Turn the straight rise through a young ring into an excursion of one entry, and set the evidence."""
     start = x[st.OCC_RING_MEAN]
     flatten(x)
     x[st.OCC_OUT], x[st.OCC_OUT_N], x[st.OCC_OUT_ROWS] = start, 1.0, 1.0
+    x[st.OCC_OUT + 1] = low_kpa
+    x[st.OCC_OUT_STRIDE] = x[st.OCC_RING_N] * x[st.OCC_PART_ROWS]
+    x[st.OCC_OUT_FILL] = x[st.OCC_OUT_SUM_KPA] = 0.0
     x[st.OCC_OUT_US] = t_us - x[st.OCC_RING_N] * x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US]
     x[st.OCC_PEAK_KPA] = low_kpa - start
     _evidence(x, t_us, low_kpa, flow_ul_h)
@@ -139,6 +139,14 @@ def _stuck(x: NDArray[np.float64], step_kpa: float) -> bool:
         x[st.OCC_SAME_HABIT] = min(x[st.OCC_SAME], bound)
     x[st.OCC_SAME] = 0.0
     return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _roughen(x: NDArray[np.float64], bend_kpa: float) -> None:
+    """Follow the square of the bends over the last 8 rows; one corner, as of a posture or a drive that slips, is cut off."""
+    rough = x[st.OCC_ROUGH_KPA2]
+    square, most = bend_kpa * bend_kpa, max(4.0 * rough, x[st.OCC_ROUGH_REF_KPA2] / 16.0)
+    x[st.OCC_ROUGH_KPA2] = rough + ((min(square, most) if most > 0.0 else square) - rough) / 8.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -182,6 +190,23 @@ def _allow(x: NDArray[np.float64], flow_ul_h: float, low_kpa: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def flow_is_lost(x: NDArray[np.float64]) -> bool:
+    """Whether the sensed flow of the last rows stands far below its own habit."""
+    mean = x[st.OCC_SENSED_MEAN]
+    dev = max(x[st.OCC_SENSED_DEV], SENSED_FINEST * abs(mean))
+    return bool(x[st.OCC_SENSED_NOW] < mean - 6.0 * dev)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def movement_is_lost(x: NDArray[np.float64]) -> bool:
+    """Whether breathing and posture are gone from the pressure: a quarter of the usual change from row to row, ramps aside."""
+    quantum, reference = x[st.OCC_QUANTUM_KPA], x[st.OCC_ROUGH_REF_KPA2]
+    return bool(
+        x[st.OCC_ROUGH_KPA2] < LOST_SHARE * LOST_SHARE * reference and reference > 4.0 * quantum * quantum
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> int:
     """Whether the sensed flow stands far below its own habit (a pump whose flow yields to resistance).
 
@@ -205,8 +230,7 @@ def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: fl
         off = min(max(share - mean, -most), most)
         x[st.OCC_SENSED_MEAN] += off / 64.0
         x[st.OCC_SENSED_DEV] += (abs(off) - dev) / 64.0
-    dev = max(x[st.OCC_SENSED_DEV], SENSED_FINEST * abs(mean))
-    return 1 if x[st.OCC_SENSED_NOW] < mean - 6.0 * dev and x[st.OCC_READY] == 1.0 else 0
+    return 1 if flow_is_lost(x) and x[st.OCC_READY] == 1.0 else 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -225,14 +249,7 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     rise = low_kpa - x[st.OCC_OUT]
     if x[st.OCC_SCORE] > SHAPE and rise - jumped > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
         return HOLD_ROWS
-    quantum = x[st.OCC_QUANTUM_KPA]
-    reference = x[st.OCC_ROUGH_REF_KPA2]
-    smooth = (
-        x[st.OCC_ROUGH_KPA2] < LOST_SHARE * LOST_SHARE * reference
-        and reference > 4.0 * quantum * quantum
-        and x[st.OCC_OUT_ROWS] >= 16.0
-    )
-    lost = smooth or sensed_lost == 1
+    lost = sensed_lost == 1 or (movement_is_lost(x) and x[st.OCC_OUT_ROWS] >= 16.0)
     if not known and not lost:
         return 0.0  # a first rising on a quiet sensor is a jump of any number of noises
     if x[st.RST_LEVEL] > 0.0:
@@ -282,22 +299,25 @@ def occlusion_row(
     known = x[st.OCC_PART_ROWS] * x[st.OCC_PERIOD_US] >= DAY_US
     if _stuck(x, step_kpa) and (known or level > 0):
         return level
-    x[st.OCC_ROUGH_KPA2] += (step_kpa * step_kpa - x[st.OCC_ROUGH_KPA2]) / 16.0
+    bend_kpa = step_kpa - x[st.OCC_STEP_KPA]  # of a ramp it shows the noise alone
+    x[st.OCC_STEP_KPA] = step_kpa
+    _roughen(x, bend_kpa)
     sensed_lost = _sensed_lost(x, programmed_ul_h, sensed_ul_h)
     flow_ul_h = _flow(x, programmed_ul_h, sensed_ul_h)
     common_kpa = 0.0
     if inlet_kpa > x[st.OCC_INLET_TOP_KPA] and inlet_kpa < np.inf:
         common_kpa = inlet_kpa - x[st.OCC_INLET_TOP_KPA]
+    low_kpa = min(pressure_kpa, last_kpa) - common_kpa
+    before_kpa = x[st.OCC_LAST_LOW_KPA] if not np.isnan(x[st.OCC_LAST_LOW_KPA]) else low_kpa
+    x[st.OCC_LAST_LOW_KPA] = low_kpa
     if level == 2:
+        profile_add(x, t_us, low_kpa, before_kpa, low_kpa)
         x[st.OCC_HOLD] = x[st.OCC_HOLD] + 1.0 if _recovered(x, max(pressure_kpa, last_kpa)) else 0.0
         if x[st.OCC_HOLD] > HOLD_ROWS:
             x[st.OCC_LEVEL] = x[st.OCC_HOLD] = 0.0
             profile_close(x)
             return 0
         return 2
-    low_kpa = min(pressure_kpa, last_kpa) - common_kpa
-    before_kpa = x[st.OCC_LAST_LOW_KPA] if not np.isnan(x[st.OCC_LAST_LOW_KPA]) else low_kpa
-    x[st.OCC_LAST_LOW_KPA] = low_kpa
     if flow_ul_h == 0.0:
         return level
     allow_kpa = _allow(x, max(flow_ul_h, sensed_ul_h) if sensed_ul_h < np.inf else flow_ul_h, low_kpa)
@@ -324,7 +344,7 @@ def occlusion_row(
             drop_part(x)
     else:
         x[st.OCC_HOLD] = 0.0
-        level = 2 if learn(x, low_kpa, step_kpa, inlet_kpa) else 0
+        level = 2 if learn(x, low_kpa, inlet_kpa) else 0
         if level == 2:
             _blame_youth(x, t_us, low_kpa, flow_ul_h)
     x[st.OCC_LEVEL] = level

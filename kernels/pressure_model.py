@@ -234,13 +234,13 @@ def close_part(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def learn(x: NDArray[np.float64], low_kpa: float, step_kpa: float, inlet_kpa: float) -> bool:
+def learn(x: NDArray[np.float64], low_kpa: float, inlet_kpa: float) -> bool:
     """Enter a healthy row; True if the period that it fills ends a straight rise through a young ring."""
     x[st.OCC_PART_N] += 1.0
     x[st.OCC_PART_SUM_KPA] += low_kpa
     x[st.OCC_PART_MAX_KPA] = max(x[st.OCC_PART_MAX_KPA], low_kpa)
     x[st.OCC_PART_MIN_KPA] = min(x[st.OCC_PART_MIN_KPA], low_kpa)
-    x[st.OCC_PART_ROUGH_KPA2] += step_kpa * step_kpa
+    x[st.OCC_PART_ROUGH_KPA2] += x[st.OCC_ROUGH_KPA2]
     if abs(inlet_kpa) < np.inf and not x[st.OCC_PART_INLET_KPA] > inlet_kpa:
         x[st.OCC_PART_INLET_KPA] = inlet_kpa
     if x[st.OCC_PART_N] < x[st.OCC_PART_ROWS]:

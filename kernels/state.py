@@ -139,7 +139,7 @@ OCC_BASE_KPA: Final = 132  # kPa, healthy centre
 OCC_SCORE: Final = (
     133  # 1, (pressure without its two largest jumps - top) / (threshold - top); alarm from 0.5
 )
-OCC_LIMIT_US: Final = 134  # us, when the pressure reaches the registered limit at this slope; NaN = unknown
+OCC_STEP_KPA: Final = 134  # kPa, last change from row to row
 OCC_COMPLIANCE_UL_KPA: Final = 135  # uL/kPa, flow / slope of the present excursion; NaN = unknown
 OCC_TOP_KPA: Final = 136  # kPa, top of the healthy envelope (second largest period maximum)
 OCC_THRESHOLD_KPA: Final = 137  # kPa, exceeded by chance in a healthy period with probability EXCEED
@@ -154,12 +154,14 @@ OCC_PART_ROWS: Final = 145  # rows a period
 OCC_PART_N: Final = 146  # rows in the open period
 OCC_PART_MAX_KPA: Final = 147  # kPa, its largest pressure
 OCC_PART_SUM_KPA: Final = 148  # kPa, its sum
-OCC_PART_ROUGH_KPA2: Final = 149  # kPa^2, its sum of squared changes
+OCC_PART_ROUGH_KPA2: Final = 149  # kPa^2, its sum of OCC_ROUGH_KPA2
 OCC_PART_FLOW_UL_H: Final = 150  # uL/h, its largest flow (smaller of two rows)
 OCC_PART_INLET_KPA: Final = 151  # kPa, its largest inlet pressure
 OCC_RING_N: Final = 152  # periods kept
-OCC_ROUGH_REF_KPA2: Final = 153  # kPa^2, healthy mean squared change from row to row
-OCC_ROUGH_KPA2: Final = 154  # kPa^2, the same over the last 16 rows
+OCC_ROUGH_REF_KPA2: Final = 153  # kPa^2, healthy mean of OCC_ROUGH_KPA2
+OCC_ROUGH_KPA2: Final = (
+    154  # kPa^2, squared change of the change from row to row, over the last 8 rows, corners cut off
+)
 OCC_FLOW_TOP_UL_H: Final = 155  # uL/h, flow that the envelope's top belongs to
 OCC_FLOW_LAST_UL_H: Final = 156  # uL/h, flow of the last row
 OCC_ALLOW_KPA: Final = 157  # kPa, added to the envelope for a flow it has not seen

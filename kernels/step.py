@@ -48,6 +48,8 @@ from kernels.state import (
     HLT_LEVEL,
     LAST_ROW_US,
     MAX_RATE_UL_H,
+    OCC_OUT_FILL,
+    OCC_OUT_ROWS,
     OCCLUSION_LEVEL,
     PERIOD_US,
     PRIMED_UL,
@@ -184,8 +186,11 @@ def rows(
         shown_ul_h = (
             sensed_ul_h if np.isnan(flow_ul_h) else flow_ul_h
         )  # strokes are seen by a flow sensor only
+        entries = x[OCC_OUT_ROWS]
         level = occlusion.occlusion_row(x, t_us, columns[3, row], columns[4, row], mean_ul_h, shown_ul_h)
-        if level != x[OCCLUSION_LEVEL]:
+        # Each entry that an open block's course gains may say whether the line still fills.
+        goes_on = level == x[OCCLUSION_LEVEL] == 2.0 and x[OCC_OUT_ROWS] != entries and x[OCC_OUT_FILL] == 0.0
+        if level != x[OCCLUSION_LEVEL] or goes_on:
             count = _signal(signals, count, row, OCCLUSION, level)
             x[OCCLUSION_LEVEL] = level
         level = drive.stall_row(

@@ -72,15 +72,10 @@ def outlook(state: PumpState, at_us: int) -> tuple[list[Condition], int | None]:
 
 
 def _stopped(state: PumpState, at_us: int) -> bool:
-    """Whether nothing speaks against a stop: a rotor in its scan starts again, a block that settles lets the drug pass."""
+    """Whether nothing speaks against a stop: a rotor in its scan starts again."""
     stall = state.book.alerts.get(Cause.MOTOR_STALL)
     quiet_us = None if stall is None or not stall.on else stall.said.quiet_until_us
-    if quiet_us is not None and at_us < quiet_us:
-        return False
-    blocked = [cause for cause in risk.STOPPING if risk.stops(state, cause)]
-    if blocked != [Cause.OCCLUSION] or state.x[s.SUSPENDED]:
-        return True
-    return risk.keeps_filling(state) or dose.daily_ul(state.program.head, state.program.schedule)[0] == 0.0
+    return quiet_us is None or at_us >= quiet_us
 
 
 def _next_us(

@@ -43,7 +43,6 @@ STOPPING: Final = (
     Cause.RESERVOIR_EMPTY,
     Cause.BATTERY_EOS,
 )
-_ENTRIES: Final = 4  # of an excursion's profile that say how it goes on
 _FLOW_PATH: Final = (Cause.OCCLUSION, Cause.LEAK, Cause.STARVATION)
 
 
@@ -179,38 +178,14 @@ def follow(state: PumpState, cause: Cause, at_us: int) -> bool:
     elif all(counts(state, other) for other in stopping):
         fluid.stand(x)
     elif cause in stopping and not counts(state, cause):
-        fluid.block(x, float(min(state.book.alerts[cause].said.evidence.get("onset_us", at_us), at_us)))
+        told = state.book.alerts[cause].said.evidence
+        fluid.block(x, float(min(told.get("stopped_us", told.get("onset_us", at_us)), at_us)))
     return is_shut(state) is not before
 
 
 def is_shut(state: PumpState) -> bool:
     """Whether an alert says that nothing leaves the tip, whatever program and ledgers say."""
     return not math.isnan(state.x[s.FLU_BLOCKED_US])
-
-
-def keeps_filling(state: PumpState) -> bool:
-    """Whether a blocked line still takes what is pumped: its pressure goes on rising.
-
-    A full block rises evenly (C dP/dt = Q); a partial one settles where the drug passes again (C dP/dt = Q - P / R). So the
-    second half of the excursion must have two fifths of its rise at least: half where it is even, and two fifths where nearly
-    half of the drug passes again. Where the compliance is registered, C dP/dt must be half of Q at least [P].
-    """
-    x = state.x
-    entries = int(x[s.OCC_OUT_N])
-    said = state.book.alerts.get(Cause.OCCLUSION)
-    if said is not None and x[s.OCC_OUT_US] > said.since_us:
-        return False  # it was back in its envelope since
-    if entries < _ENTRIES:
-        return True
-    path = x[s.OCC_OUT : s.OCC_OUT + entries + 1]
-    half = entries // 2
-    late_kpa = float(path[entries] - path[half])
-    if not late_kpa >= 0.4 * float(path[entries] - path[0]):
-        return False
-    hours = (entries - half) * float(x[s.OCC_OUT_STRIDE] * x[s.OCC_PERIOD_US]) / HOUR_US
-    pumped_ul = float(dose.daily_ul(state.program.head, state.program.schedule)[0]) / 24.0 * hours
-    stored_ul = float(x[s.COMPLIANCE_UL_PER_KPA]) * late_kpa
-    return not stored_ul < 0.5 * pumped_ul
 
 
 def counts(state: PumpState, cause: Cause) -> bool:

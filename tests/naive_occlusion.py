@@ -16,7 +16,7 @@ class Part:
     """A period of healthy rows."""
 
     lows: list[float] = field(default_factory=list)
-    steps: list[float] = field(default_factory=list)
+    roughs: list[float] = field(default_factory=list)
     flows: list[float] = field(default_factory=list)
     inlets: list[float] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class NaiveOcclusion:
         self.means: list[float] = []
         self.ready = False
         self.base = self.top = self.threshold = math.nan
-        self.rough, self.rough_ref = 0.0, 0.0
+        self.step, self.rough, self.rough_ref = 0.0, 0.0, 0.0
         self.flow_top, self.flow_next, self.flow_last, self.allow = 0.0, 0.0, 0.0, 0.0
         self.inlet_top = math.nan
         self.sensed: list[float] | None = None  # mean, deviation, now
@@ -107,15 +107,19 @@ class NaiveOcclusion:
         step = pressure - last[1]
         if self._stuck(step) and (self.day_known or self.level > 0):
             return self.level
-        self.rough += (step * step - self.rough) / 16
+        bend, self.step = step - self.step, step
+        square, most = bend * bend, max(4 * self.rough, self.rough_ref / 16)
+        self.rough += ((min(square, most) if most > 0 else square) - self.rough) / 8
         lost = self._sensed_lost(programmed, sensed)
         flow = self._flow(programmed, sensed)
         common = inlet - self.inlet_top if math.isfinite(inlet) and inlet > self.inlet_top else 0.0
-        if self.level == 2:
-            return self._wait_for_recovery(max(pressure, last[1]))
         low = min(pressure, last[1]) - common
         before = low if self.last_low is None else self.last_low
         self.last_low = low
+        if self.level == 2:
+            assert self.out is not None
+            self.out.add(low)
+            return self._wait_for_recovery(max(pressure, last[1]))
         if flow == 0:
             return self.level
         self._allow_for(max(flow, sensed) if math.isfinite(sensed) else flow, low)
@@ -127,7 +131,7 @@ class NaiveOcclusion:
                 self.hold, self.peak, self.part = 0, low - self.base, Part()
         else:
             self.hold, self.level = 0, 0
-            if self._learn(low, step, inlet):
+            if self._learn(low, inlet):
                 self._blame_youth(low)
         return self.level
 
@@ -236,9 +240,9 @@ class NaiveOcclusion:
         flat = (16 if self.young else 4) * (0.25 if smooth or lost else 1)
         return int(low - self.base > flat * (threshold - self.base))
 
-    def _learn(self, low: float, step: float, inlet: float) -> bool:
+    def _learn(self, low: float, inlet: float) -> bool:
         self.part.lows.append(low)
-        self.part.steps.append(step)
+        self.part.roughs.append(self.rough)
         if math.isfinite(inlet):
             self.part.inlets.append(inlet)
         if len(self.part.lows) < self.part_rows:
@@ -264,7 +268,11 @@ class NaiveOcclusion:
         self.maxima = [m - (mean - start) for m, mean in zip(self.maxima, self.means, strict=True)]
         self.means = [start] * len(self.means)
         self._envelope()
-        self.level, self.peak, self.out = 2, low - start, Excursion([start], rows=1)
+        self.level, self.peak, self.out = (
+            2,
+            low - start,
+            Excursion([start, low], stride=len(self.means) * self.part_rows, rows=1),
+        )
 
     def _swapped(self, part: Part, mean: float, low: float) -> float:
         if not self.ready or not self.day_known:
@@ -299,7 +307,7 @@ class NaiveOcclusion:
                 self.maxima = [max(a, b) for a, b in zip(self.maxima[::2], self.maxima[1::2], strict=True)]
                 self.means = [0.5 * (a + b) for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
                 self.part_rows *= 2
-        rough = sum(step * step for step in part.steps) / len(part.steps)
+        rough = sum(part.roughs) / len(part.roughs)
         if self.rough_ref == 0:
             self.rough_ref = rough
         else:

@@ -18,6 +18,7 @@ from ingest.simulation.labels import Label
 from ingest.simulation.plant import Plant, run_plant
 from ingest.simulation.programs import StepFlow, programmed_flow
 from ingest.simulation.running_low import runs_low, with_dry_harm, with_low_onset
+from ingest.simulation.tip import with_narrow_harm
 
 _STATING_SHARE: Final = 0.2
 
@@ -78,6 +79,7 @@ def assemble(
     labels = tuple(
         with_dry_harm(with_low_onset(label, plant, design), plant, end_us) for label in course.labels
     )
+    labels = tuple(with_narrow_harm(label, plant, design, all_effects, end_us) for label in labels)
     labels += runs_low(pump, plant, design, end_us)
     return PumpCase(seed, index, pump, design, entries, all_effects, plant, labels, uplink, start_us, end_us)
 

@@ -18,6 +18,9 @@ WITHDRAWAL_HOURS: Final = (
     72.0,
 )  # domain.md, Drug: signs 8 h after a stall; severe untreated course 24-72 h
 HALF_LIFE_HOURS: Final = (0.9, 6.0)  # domain.md, Drug: population range in spinal fluid
+WITHDRAWAL_LEVEL: Final = (
+    0.25  # [P] share of the usual lowest level below which it is too low; processors.risk has its own
+)
 OVERDOSE_LEVEL: Final = 2.5  # [P] multiple of the steady level taken as harmful
 
 

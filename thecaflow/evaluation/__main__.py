@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from contract.errors import ThecaflowError
-from thecaflow.evaluation import bars, fleets, pictures, resampling, tables
+from thecaflow.evaluation import bars, fleets, occlusion_matrix, pictures, resampling, tables
 from thecaflow.evaluation.result import Evaluation, evaluate
 
 _EVERY_S: Final = 30.0
@@ -42,9 +42,9 @@ Interrupted, it goes on where it stood if it is called with the same folder and 
 )  # fmt: skip
 @click.option(
     "--only",
-    type=click.Choice(["normal", "stress", "resampled"]),
+    type=click.Choice(["normal", "stress", "resampled", "matrix"]),
     default=None,
-    help="One of the three parts.",
+    help="One of the four parts.",
 )
 def main(seed: int, folder: Path, processes: int, share: float, only: str | None) -> None:
     """Simulate the fleets, fold them, print how well faults were found and whether that is good enough."""
@@ -65,6 +65,8 @@ def main(seed: int, folder: Path, processes: int, share: float, only: str | None
             passed = passed and all(one.passed for one in verdicts)
     if only in (None, "resampled"):
         passed = _resample(seed, share, folder, processes, console) and passed
+    if only in (None, "matrix"):
+        passed = _matrix(seed, console) and passed
     console.print("evaluation passed" if passed else "evaluation FAILED")
     raise click.exceptions.Exit(0 if passed else 1)
 
@@ -92,6 +94,15 @@ def _resample(seed: int, share: float, folder: Path, processes: int, console: Co
     (folder / "resampled.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     verdicts = resampling.judge(found)
     console.print(resampling.table(found))
+    console.print(tables.bars(verdicts))
+    return all(one.passed for one in verdicts)
+
+
+def _matrix(seed: int, console: Console) -> bool:
+    """Block pumps of every flow and compliance, print how early that is told; whether it is early enough."""
+    found = list(occlusion_matrix.cells(seed))
+    verdicts = occlusion_matrix.judge(found)
+    console.print(occlusion_matrix.table(found))
     console.print(tables.bars(verdicts))
     return all(one.passed for one in verdicts)
 

@@ -34,6 +34,12 @@ def _rough_share(x: Vector) -> float:
     return float(np.sqrt(np.divide(x[s.OCC_ROUGH_KPA2], x[s.OCC_ROUGH_REF_KPA2])))
 
 
+def _limit_us(x: Vector) -> float:
+    left_kpa = float(x[s.PRESSURE_LIMIT_KPA] - x[s.OCC_LAST_LOW_KPA])
+    slope = float(x[s.OCC_SLOPE_KPA_H])
+    return float(x[s.OCC_LAST_US]) + max(left_kpa, 0.0) / slope * occlusion.HOUR_US if slope > 0.0 else np.nan
+
+
 OCCLUSION: Final = (
     measured("Outlet pressure, the smaller of two readings", "kPa", s.OCC_LAST_LOW_KPA),
     habit("Healthy centre", "kPa", s.OCC_BASE_KPA, channel="pressure_kpa"),
@@ -47,7 +53,7 @@ OCCLUSION: Final = (
     measured("Slope", "kPa/h", s.OCC_SLOPE_KPA_H),
     measured("Compliance by that slope", "µL/kPa", s.OCC_COMPLIANCE_UL_KPA),
     habit("Compliance as registered", "µL/kPa", s.COMPLIANCE_UL_PER_KPA),
-    measured("At the registered pressure limit", TIME, s.OCC_LIMIT_US),
+    measured("At the registered pressure limit", TIME, _limit_us),
     measured("Roughness from row to row, share of the healthy one", "", _rough_share),
     measured("Measured / programmed flow", "", s.OCC_SENSED_NOW),
     habit("Measured / programmed flow, healthy", "", s.OCC_SENSED_MEAN),

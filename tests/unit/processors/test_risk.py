@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from contract.facts import Alert, Cause
 from contract.times import format_us
-from kernels import state as s
-from processors import risk
-from processors.pump_state import begin
 from tests.pump_days import HOUR_US, START_US
 from tests.unit.processors.test_fold import Story, story
 
@@ -242,30 +237,6 @@ def test_where_nothing_is_known_the_sources_range_stands() -> None:
     told = story().runs(0, 5.0).tell("device_alarm", 10, "device", code="motor_stall", text="stall")
     (first, *_) = lines(told, 30, Cause.MOTOR_STALL)
     assert harm_h(first) == (18.0, 82.0)
-
-
-@pytest.mark.parametrize(
-    ("path_kpa", "compliance", "fills"),
-    [
-        ([1, 3, 5, 7, 9, 11, 13], None, True),  # even: stored
-        ([1, 8, 12, 14, 14.5, 14.8, 15], None, False),  # settles: it passes again
-        ([1, 3, 5, 7, 9, 11, 13], 2.5, True),  # 2.5 uL/kPa at 2 kPa/h is all of 5 uL/h
-        ([1, 3, 5, 7, 9, 11, 13], 1.0, False),  # only two fifths of it are stored
-        ([1, 9], None, True),  # too young to say
-    ],
-)
-def test_a_block_that_settles_is_no_stop(
-    path_kpa: list[float], compliance: float | None, *, fills: bool
-) -> None:
-    """Hourly entries of a pressure's way out of its envelope, at 5 uL/h: only what still rises by Q / C is stored."""
-    schedule = np.array([[0.0, 5.0]])
-    state = begin("p")
-    state = replace(state, program=replace(state.program, schedule=schedule))
-    x = state.x
-    x[s.OCC_OUT_N], x[s.OCC_OUT_STRIDE], x[s.OCC_PERIOD_US] = len(path_kpa) - 1, 1.0, float(HOUR_US)
-    x[s.OCC_OUT : s.OCC_OUT + len(path_kpa)] = path_kpa
-    x[s.COMPLIANCE_UL_PER_KPA] = np.nan if compliance is None else compliance
-    assert risk.keeps_filling(state) is fills
 
 
 def test_a_pulse_that_a_scan_swallowed_is_not_missed_twice() -> None:
