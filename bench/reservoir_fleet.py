@@ -11,13 +11,13 @@ import math
 import sys
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-
 from thecaflow.settings import use_numba_cache
 
-use_numba_cache()  # before any kernel is imported
+use_numba_cache()  # before numba is imported: else a kernel that changed would be run as it was
+
+import numpy as np  # noqa: E402
+from numba import njit  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
 from kernels import reservoir  # noqa: E402
 from kernels import state as st  # noqa: E402
