@@ -157,7 +157,8 @@ def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) ->
         return programmed_ul_h
     if sensed_ul_h > 0.0:
         return sensed_ul_h
-    if programmed_ul_h == 0.0 and x[st.OCC_PROGRAMMED] == 1.0:
+    new = sensed_ul_h == 0.0 and x[st.OCC_FLOW_TOP_UL_H] == 0.0  # it stands, and never ran
+    if programmed_ul_h == 0.0 and (x[st.OCC_PROGRAMMED] == 1.0 or new):
         return 0.0
     return np.nan
 

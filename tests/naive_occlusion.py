@@ -170,7 +170,8 @@ class NaiveOcclusion:
             return programmed
         if sensed > 0:
             return sensed
-        return 0.0 if programmed == 0 and self.programmed_before else math.nan
+        never_ran = sensed == 0 and self.flow_top == 0
+        return 0.0 if programmed == 0 and (self.programmed_before or never_ran) else math.nan
 
     def _wait_for_recovery(self, high: float) -> int:
         over = high - self.base

@@ -449,6 +449,28 @@ def test_sensor_swapped_for_a_lower_one():
     assert 30 * DAY_S < found_s < 30 * DAY_S + 0.1 * LIMIT_KPA / 0.8 * 3600
 
 
+@pytest.mark.parametrize("sensed_before", [0.0, np.nan])
+@pytest.mark.parametrize("every_s", [1.0, 10.0])
+def test_pressure_before_the_first_flow_is_no_habit(every_s: float, sensed_before: float):
+    """A line that fills when a pump is first started is no block, however quiet it was while it stood."""
+    rng = np.random.default_rng(3)
+    t_s = times_s(0.5, every_s)
+    since_s = t_s - 3000.0
+    runs = since_s > 0.0
+    filled = np.where(runs, 1.0 - np.exp(-np.clip(since_s, 0.0, None) / 90.0), 0.0)
+    pressure = 1.3 + 2.3 * filled + 0.05 * rng.standard_normal(t_s.size)
+    flow = np.where(runs, 988.0, 0.0)
+    sensed = np.where(runs, 988.0, sensed_before)
+    inlet = np.full(t_s.size, np.nan)
+    x, twin = fresh(), NaiveOcclusion()
+    levels = occlusion_levels(x, t_s, pressure, flow, sensed, inlet)
+    if sensed_before == 0.0:
+        assert not levels.any()
+        assert x[st.OCC_BASE_KPA] > 3.0
+    rows = zip(np.round(t_s * 1e6), pressure, inlet, flow, sensed, strict=True)
+    assert levels.tolist() == [twin.row(*(float(number) for number in row)) for row in rows]
+
+
 def test_stopped_pump_is_not_judged():
     """While nothing is programmed a rising pressure is no occlusion."""
     rng = np.random.default_rng(2)
