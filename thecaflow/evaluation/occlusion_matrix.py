@@ -104,7 +104,7 @@ def _cell(rng: np.random.Generator, flow: float, compliance: float, period_min: 
         blocked = np.where(
             after, healthy[np.argmax(after)] + slope_kpa_h * (rows_us - onset_us) / HOUR_US, healthy
         )
-        swings.append(float(np.quantile(healthy[~after], 0.999) - np.median(healthy[~after])))
+        swings.append(float(np.diff(np.quantile(healthy[~after], (0.001, 0.999)))[0]))
         told = [_told_us(flow, compliance, rows_us, kpa + sensor) for kpa in (blocked, healthy)]
         false += sum(at_us < onset_us for at_us in told[0]) + len(told[1])
         found = [at_us for at_us in told[0] if at_us >= onset_us]
