@@ -221,7 +221,8 @@ static int stuck(double *x, double step) {
 static double flow_of(double *x, double programmed, double sensed) {
     if (programmed > 0.0) { x[PROGRAMMED] = 1.0; return programmed; }
     if (sensed > 0.0) return sensed;
-    return programmed == 0.0 && x[PROGRAMMED] == 1.0 ? 0.0 : NAN;
+    int new = sensed == 0.0 && x[FLOW_TOP] == 0.0;
+    return programmed == 0.0 && (x[PROGRAMMED] == 1.0 || new) ? 0.0 : NAN;
 }
 
 static double allow_for(double *x, double flow, double low) {

@@ -184,12 +184,14 @@ def _passes(state: PumpState, way: _Way, *, passed: bool) -> bool:
     bent = not lost or way.share(0, half // 2, half) < BENT  # where a drive slips, not before it does
     if bent and (stored < STORED or (stored < STORED_BENT and late < BENT)):
         return True
+    if not lost and way.pumped_ul[last] > HOLDS * float(x[s.DEAD_VOLUME_UL]):
+        return True
     if math.isnan(late):
         return passed
     if passed:
         return late < FILLS_AGAIN or late_kpa <= body_kpa
     if not lost:
-        return late < SETTLES or way.pumped_ul[last] > HOLDS * float(x[s.DEAD_VOLUME_UL])
+        return late < SETTLES
     return way.bends(0, last) or (last >= 2 * ENTRIES and way.bends(half, last))
 
 

@@ -110,3 +110,11 @@ def test_a_line_that_passed_and_fills_again_stops_from_then_on() -> None:
     assert book.alerts[Cause.OCCLUSION].priority is Priority.MEDIUM
     assert told.priority is Priority.HIGH
     assert told.evidence["stopped_us"] == 106 * HOUR_US
+
+
+def test_a_line_that_cannot_hold_it_keeps_passing() -> None:
+    """More than ten dead volumes under the body's movement: a rise that goes on, as a bore closes, is no second stop."""
+    state = blocked(EVEN, DEAD_VOLUME_UL=2.0)
+    passing = blocks.occlusion_condition(state, 2, 106 * HOUR_US)
+    book, _ = alerts.observe(state.book, passing)
+    assert said(replace(state, book=book)) == said(state) == PASSES
