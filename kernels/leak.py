@@ -12,7 +12,7 @@ quiet  the block means do not move as they do at this time of day. d = change fr
        ln(1 / LOST) / 2 - (1 / LOST - 1) d^2 / 2 v, from the third block below the limit on. A swapped sensor reaches SURE
        with probability exp(-SURE) at most (Ville), if its changes are Gaussian. SURE_ZONE (10 %) is enough where the pressure
        is that of tissue, between -ZONE and +ZONE of the healthy bottom, where few errors of a zero end; elsewhere SURE (1 %)
-both   of these at their weaker ends: stiller than the least itself (once in 17 by chance, after two days), with a score of SURE_ZONE
+both   of these at their weaker ends: stiller than the least itself (once in 9 by chance after a day, in 17 after two), with a score of SURE_ZONE
 still  a whole day in which the largest rise of the block means is less than HALF the smallest of healthy days: every day
        has a rising, at least
 far    in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is

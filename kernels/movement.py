@@ -8,9 +8,9 @@ Rows. Rows that are minutes apart each meet another phase of breathing, so that 
 least is the smallest `now` at the end of a healthy block, rising by RISE a day, so that it forgets in weeks. During a fall
 `now` is the mean since its first block. Where the flow changes (R dQ) and where nothing moved at all (a stuck or coarse
 sensor) nothing is said. A healthy `now` of two to three hours is below the least of N such by chance once in N + 1, whatever the
-distribution and the rhythm of the day, if one is like the other: N >= 16 after two days, 112 after two weeks. Below STILLER of it
+distribution and the rhythm of the day, if one is like the other: N >= 8 after a day, 112 after two weeks. Below STILLER of it
 the chance is smaller by STILLER^nu, since a mean of nu squares has the lower tail w^(nu / 2): with the nu = 8 that twelve
-Gaussian changes are worth (neighbours share a row), six times. So SURE's 1 % holds from two days on.
+Gaussian changes are worth (neighbours share a row), six times. So it is 2 % after a day, SURE's 1 % after two.
 
 Blocks. The mean |change| of the block means (kernels/lows.py), by fifths of the day; one change counts RARE usual ones at
 most. Usual is the smallest of three neighbouring fifths, since nights do not begin at the same minute.
@@ -102,7 +102,7 @@ def learn_movement(x: NDArray[np.float64], at: int, mean_kpa: float) -> None:
         most = change_kpa if math.isnan(usual) else min(change_kpa, RARE * usual)
         x[slot] = most if math.isnan(usual) else usual + (most - usual) / MOVES_BLOCKS
     now_kpa, least_kpa = x[st.LEAK_STILL_NOW_KPA], x[st.LEAK_STILL_LEAST_KPA]
-    if not now_kpa > 0.0 or x[at + st.LOW_DAYS] == 0.0:
+    if not now_kpa > 0.0 or (x[at + st.LOW_DAYS] == 0.0 and x[at + st.LOW_DAY_N] < WINDOW):
         return
     share = min(x[at + st.LOW_SPAN_US] / DAY_US, 1.0)
     x[st.LEAK_STILL_LEAST_KPA] = least_kpa * (1.0 + RISE * share) if now_kpa > least_kpa else now_kpa

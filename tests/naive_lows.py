@@ -96,7 +96,7 @@ class Lows:
 
     def judge(self) -> None:
         n = len(self.minima)
-        if n < 2:
+        if n < 1:
             return
         ordered = sorted(self.minima)
         self.bottom = ordered[1] if n >= 4 else ordered[0]
@@ -179,7 +179,7 @@ class Movement:
             at, change = self.fifth(lows), abs(mean - lows.last)
             usual = self.moves[at]
             self.moves[at] = change if math.isnan(usual) else usual + (min(change, 2 * usual) - usual) / 16
-        if not self.now > 0 or not lows.minima:
+        if not self.now > 0 or (not lows.minima and len(lows.day) < 4):
             return
         if self.now > self.least:
             self.least *= 1 + min(lows.span_us / DAY_US, 1.0) / 64
