@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
 from kernels import dose, reservoir
 from kernels import state as s
+from kernels.stroke import RATIO_PRIOR
 from processors import conformal, risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import DAY_US, PumpState, whole_us
@@ -263,12 +264,19 @@ def _harm(state: PumpState, forecast: Forecast) -> risk.Harm:
     )
 
 
+def _begins(state: PumpState) -> bool:
+    """Whether less was programmed beside the sensors than would outweigh ten times over what sensed / programmed began with."""
+    prior_ul = RATIO_PRIOR * float(state.x[s.RESERVOIR_ML]) * 1000.0
+    return 0.0 < float(state.x[s.RES_E_PROGRAMMED_UL]) < 10.0 * prior_ul
+
+
 def _delivery(state: PumpState, forecast: Forecast) -> list[Condition]:
     """The 95 % interval of delivered / programmed lies outside the tolerance.
 
     While the motor stands nothing new is said: what is not pumped meanwhile has its own alert, and none in a scanner's field.
+    Nor before anything worth a ratio was programmed: what a flow sensor shows of a pump that has no program yet is its zero.
     """
-    if state.x[s.STALL_LEVEL] or state.clinic.device_stall:
+    if state.x[s.STALL_LEVEL] or state.clinic.device_stall or _begins(state):
         return []
     tolerance, ratio = float(state.x[s.FLOW_TOLERANCE]), forecast.flow_ratio
     conditions = []

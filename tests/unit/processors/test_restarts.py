@@ -138,3 +138,10 @@ def test_a_block_of_a_day_or_more_that_opens_releases_what_was_stored() -> None:
 def test_a_block_of_less_than_a_day_has_its_own_alert_only() -> None:
     """The rule speaks of 24 h or more."""
     assert blocked(12) == []
+
+
+def test_what_a_flow_sensor_shows_before_any_program_is_no_lost_delivery() -> None:
+    """Its zero is below zero for five hours; at the first program nothing was delivered that could be too little."""
+    hours = np.arange(8)
+    told = story().runs(5.5, RATE).rows(0, 8, flow_ul_h=np.where(hours < 5.5, -0.2 * RATE, RATE).tolist())
+    assert told.alerts(8, Cause.UNDER_DELIVERY) == []
