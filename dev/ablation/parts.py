@@ -91,8 +91,8 @@ ABLATIONS = (
         (
             Patch(
                 "kernels/leak.py",
-                "if still or stiller(x, AT) or x[st.LEAK_OUT_SCORE]",
-                "if still or x[st.LEAK_OUT_SCORE]",
+                "    still = still or stiller(x, AT, STILLER if score < SURE_ZONE else 1.0)\n",
+                "    still = bool(still)\n",
             ),
         ),
     ),
