@@ -16,7 +16,9 @@ both   of these at their weaker ends: stiller than the least itself (once in 9 b
 still  a whole day in which the largest rise of the block means is less than HALF the smallest of healthy days: every day
        has a rising, at least
 far    in ZONE and FAR widths below the base for FAR_US: no zero error of a sensor does that to a line whose pressure is
-       many times its variation (a process pump at litres a minute; a patient's posture is too wide for this test)
+       many times its variation (a process pump at litres a minute; a patient's posture is too wide for this test). Before
+       two days are known, base and width are those of the envelope of kernels/occlusion.py, the base at the present flow by the
+       turbulent bound
 
 A rise of LIVELY of that smallest one, below the limit or out of a fall of LASTING blocks that was never active, says that
 the pressure still follows the patient: the sensor has moved, and what is known moves with it, as it does after UNDECIDED_US without a verdict. Active ends when the pressure is back, half way from
@@ -138,9 +140,15 @@ def _far(x: NDArray[np.float64], kpa: float) -> bool:
     """Whether a pressure is in ZONE and FAR widths, or quanta, below the base."""
     base = x[AT + st.LOW_BASE]
     width = base - x[AT + st.LOW_BOTTOM]
+    if math.isnan(width) and x[st.OCC_READY] == 1.0:
+        ratio = min(x[st.OCC_FLOW_LAST_UL_H] / x[st.OCC_FLOW_TOP_UL_H], 1.0)
+        base = x[st.OCC_BASE_KPA]
+        width = x[st.OCC_TOP_KPA] - base
+        base *= ratio * ratio
+    zone = abs(kpa) <= ZONE * (base - width)
     if x[st.OCC_QUANTUM_KPA] < np.inf:
         width = max(width, x[st.OCC_QUANTUM_KPA])
-    return _in_zone(x, kpa) and base - kpa >= FAR * width
+    return zone and base - kpa >= FAR * width
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -184,6 +192,8 @@ def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
     """Judge one block mean; return the level."""
     level = int(x[LEVEL])
     bottom, limit = x[AT + st.LOW_BOTTOM], x[AT + st.LOW_LIMIT]
+    if level == 2 and math.isnan(limit) and _far(x, mean_kpa):
+        return 2
     back = mean_kpa >= (0.5 * (bottom + limit) if level == 2 else limit)
     if back or math.isnan(limit):
         if x[AT + st.LOW_OUT_N] > 0.0:

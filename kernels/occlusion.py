@@ -10,7 +10,8 @@ and posture from the pressure: it becomes smooth.
    and less all its falls, f must still stand half way from top to threshold, and that rest must be EVEN_* of the whole
    rise. One or two jumps of any height never do.
 3. A block that is over within a row or two can't show its slope. A jump counts only from FLAT_KNOWN times threshold -
-   base, a quarter of that if the roughness or the sensed flow was lost; in a young ring only if one of the two was.
+   base, a quarter of that if the roughness or the sensed flow was lost, or the drive stands against it (what stands makes
+   no R Q); in a young ring only if one of these is so.
 4. Before a day is known a straight rise through all periods counts, many times their noise (`straight`).
 
 Error rate: EXCEED a period, 365 periods a year or fewer, times the share of exceedances that are not jumps, is the rate
@@ -24,9 +25,9 @@ lasts two rows or more and lies above what the envelope has seen lifts it by (to
 turbulent bound, until two periods at that flow are learned (so many make a top); afterwards by no more than it really
 rose. A pulse that is over within a row needs no lift (f is the smaller of two), and a lift for it would make pulsed
 pumps deaf. A restart that is seen to deliver above tolerance (kernels/restart.py) explains a jump where nothing measures
-how much. No flow programmed: not judged, not learned. Learning stops while a condition is on; an active one ends when
-the pressure is back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet pressure above its own top
-is taken off (common mode). Rows that repeat exactly beyond habit are a stuck sensor.
+how much. No flow programmed: not judged, not learned. Learning stops while a condition or a leak is on; an active one
+ends when the pressure is back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet pressure above its
+own top is taken off (common mode). Rows that repeat exactly beyond habit are a stuck sensor.
 
 Scale-free: only sums, ratios and roots of pressures, so that factors of two can't change a decision; no absolute
 pressure, flow, compliance or row number is evidence. State: kernels.state, block OCCLUSION. Constants without another
@@ -250,7 +251,7 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     rise = low_kpa - x[st.OCC_OUT]
     if x[st.OCC_SCORE] > SHAPE and rise - jumped > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
         return HOLD_ROWS
-    lost = sensed_lost == 1 or (movement_is_lost(x) and x[st.OCC_OUT_ROWS] >= 16.0)
+    lost = sensed_lost == 1 or x[st.DRV_LEVEL] == 2.0 or (movement_is_lost(x) and x[st.OCC_OUT_ROWS] >= 16.0)
     if not known and not lost:
         return 0.0  # a first rising on a quiet sensor is a jump of any number of noises
     if x[st.RST_LEVEL] > 0.0:
@@ -345,7 +346,7 @@ def occlusion_row(
             drop_part(x)
     else:
         x[st.OCC_HOLD] = 0.0
-        level = 2 if learn(x, low_kpa, inlet_kpa) else 0
+        level = 2 if x[st.LEAK] != 2.0 and learn(x, low_kpa, inlet_kpa) else 0
         if level == 2:
             _blame_youth(x, t_us, low_kpa, flow_ul_h)
     x[st.OCC_LEVEL] = level

@@ -52,6 +52,10 @@ EXPLAIN: Final = (
     Cause.BATTERY_EOS,
     Cause.SAFE_STATE,
 )
+SAID: Final = (
+    Cause.BATTERY_EOS,
+    Cause.SAFE_STATE,
+)  # by the device: nothing, or next to nothing, moves any more
 _LEVELS: Final = {"low_reservoir": "low", "empty_reservoir": "empty"}
 _WORDS: Final = {
     "volume": "the delivered volume that it states is not the one that was counted",
@@ -142,7 +146,8 @@ def judge(state: PumpState, at_us: int) -> tuple[Clinic, list[Condition]]:
         device, off = replace(device, alarm_due_us=None), ["no_delivery"]
     if device.unsaid_due_us == at_us:
         device = replace(device, unsaid_due_us=None)
-        if state.x[s.STALL_LEVEL] == 2.0 and not state.clinic.device_stall:
+        said = state.clinic.device_stall or any(is_on(state.book, cause) for cause in SAID)
+        if state.x[s.STALL_LEVEL] == 2.0 and not said:
             on.append("unsaid")
     if device.claim_due_us == at_us:
         device, moves = _claimed(state, device, at_us)

@@ -198,11 +198,19 @@ class NaiveLeak:
         self.up = self.lowest_flow = math.nan
         self.day_up, self.out_min, self.quantum = 0.0, math.inf, math.inf
         self.movement = Movement()
-        self.flow, self.far_rows = 0.0, 0
+        self.flow, self.far_rows, self.young = 0.0, 0, (math.nan, math.nan)
 
-    def row(self, t_us: float, pressure: float, flow: float, quantum: float, most: float) -> int:
-        """`flow` NaN = unknown; what is above `most` is a spike; rows that are not to be judged are not given."""
-        lows, self.quantum = self.lows, quantum
+    def row(
+        self,
+        t_us: float,
+        pressure: float,
+        flow: float,
+        quantum: float,
+        most: float,
+        young: tuple[float, float],
+    ) -> int:
+        """`flow` NaN = unknown; what is above `most` is a spike; `young`: base and width of the envelope; judged rows only."""
+        lows, self.quantum, self.young = self.lows, quantum, young
         kpa = min(pressure, most)
         self.movement.row(lows, len(self.fall.means), kpa, flow, self.flow)
         self.flow += flow
@@ -249,10 +257,13 @@ class NaiveLeak:
         return abs(kpa) <= 0.5 * self.lows.bottom
 
     def _far(self, kpa: float) -> bool:
-        width = self.lows.base - self.lows.bottom
+        base, width = self.lows.base, self.lows.base - self.lows.bottom
+        if math.isnan(width):
+            base, width = self.young
+        zone = abs(kpa) <= 0.5 * (base - width)
         if self.quantum < math.inf:
             width = max(width, self.quantum)
-        return self._zone(kpa) and self.lows.base - kpa >= 8 * width
+        return zone and base - kpa >= 8 * width
 
     def _learn(self, mean: float) -> None:
         lows = self.lows
@@ -269,6 +280,8 @@ class NaiveLeak:
 
     def _judge(self, mean: float) -> int:
         lows, fall = self.lows, self.fall
+        if self.level == 2 and math.isnan(lows.limit) and self._far(mean):
+            return 2
         if math.isnan(lows.limit) or mean >= lows.back_from(self.level):
             if fall.means and self.level < 2:
                 lows.day_low = min(lows.day_low, *fall.means)

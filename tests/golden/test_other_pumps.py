@@ -126,3 +126,28 @@ def test_a_stall_at_litres_a_minute_is_named_within_seconds() -> None:
     assert {one.cause.value for one in told} == {"motor_stall"}
     onset_us = parse_rfc3339(stamp(3600.0))
     assert onset_us < told[0].at_us <= onset_us + 20_000_000
+
+
+def process_line(fault: str, onset_s: float, end_s: float) -> list[bytes]:
+    """A line whose pressure is all resistance, a row each second: shut, so that its drive is stopped by it, or off its fitting."""
+    rng, rate = np.random.default_rng(4), 6.0e5
+    t_s = times_s(1.0, round(end_s))
+    off = t_s >= onset_s
+    turns = np.where(off & (fault == "shut"), 0.0, 1.0)
+    behind_kpa = {"shut": 190.0, "off": 0.1}[fault]
+    columns = {
+        "delivered_ul": np.cumsum(rate * turns) / 3600.0,
+        "pressure_kpa": np.where(off, behind_kpa, 14.0) + 0.1 * rng.standard_normal(t_s.size),
+    }
+    return lines([*start("line", 5e4, rate, 0.05), *uploads("line", t_s, columns, 60)], end_s + 30.0)
+
+
+@pytest.mark.parametrize(("fault", "cause"), [("shut", "occlusion"), ("off", "leak")])
+def test_what_happens_to_a_line_within_its_first_hours_is_named(fault: str, cause: str) -> None:
+    """Two healthy hours are enough where the pressure leaves by a hundred times its noise; a standing motor is no other news."""
+    onset_s = 7200.0
+    told = raised(process_line(fault, onset_s, 10_800.0))
+    named = [one.at_us for one in told if one.cause == cause]
+    assert named
+    assert named[0] <= parse_rfc3339(stamp(onset_s + 1200.0))
+    assert {one.cause.value for one in told} <= {cause, "motor_stall", "withdrawal_risk"}

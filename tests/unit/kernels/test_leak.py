@@ -59,7 +59,12 @@ def naive_levels(recording: Recording) -> tuple[list[int], NaiveLeak]:
             levels.append(twin.level)
         else:
             most = float(2.0 * x[st.OCC_THRESHOLD_KPA] - x[st.OCC_BASE_KPA])
-            levels.append(twin.row(t_us, pressure, flows, float(x[st.OCC_QUANTUM_KPA]), most))
+            young = (np.nan, np.nan)
+            if x[st.OCC_READY] == 1.0:
+                ratio = min(float(x[st.OCC_FLOW_LAST_UL_H] / x[st.OCC_FLOW_TOP_UL_H]), 1.0)
+                base = float(x[st.OCC_BASE_KPA])
+                young = (base * ratio**2, float(x[st.OCC_TOP_KPA]) - base)
+            levels.append(twin.row(t_us, pressure, flows, float(x[st.OCC_QUANTUM_KPA]), most, young))
     return levels, twin
 
 

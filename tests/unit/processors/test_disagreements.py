@@ -151,6 +151,12 @@ def test_a_stall_that_a_device_with_alarms_is_silent_about_for_a_day() -> None:
     assert disagreements(alarm(alarm(counted(80, stops_h=20), 5, "other"), 40, "motor_stall"), 80) == []
 
 
+@pytest.mark.parametrize("code", ["eos", "safe_state"])
+def test_a_device_that_told_its_end_has_said_that_it_stands(code: str) -> None:
+    """Its end of service, or its safe state, is the alarm of a motor that stands afterwards."""
+    assert disagreements(alarm(counted(100, stops_h=41.0), 40, code), 100) == []
+
+
 def test_an_alarm_of_no_delivery_without_anything_to_show_for_it() -> None:
     """A day later it is no longer news; with a stall that explains it, it agrees."""
     told = alarm(counted(80), 30, "no_delivery")
