@@ -11,7 +11,7 @@ enum {
     QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
     ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
     OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, PART_MIN = 183, RING_MAX = 184, RING_MEAN = 196,
-    FLOW_NEXT = 282, RST_LEVEL = 23, RING = 12, PROFILE = 10
+    FLOW_NEXT = 282, RST_LEVEL = 23, DRIVE_LEVEL = 208, LEAK_LEVEL = 256, RING = 12, PROFILE = 10
 };
 static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
     SHAPE = 0.5, EVEN_KNOWN = 0.2, EVEN_YOUNG = 0.4, FOLLOW = 0.5, YOUNG_RAMP = 12.0, EVEN_RING = 0.6, BEYOND_BASE = 1.8,
@@ -218,8 +218,21 @@ static int stuck(double *x, double step) {
     return 0;
 }
 
+/* The first program that is known of any flow begins the ring anew. */
+static void forget(double *x) {
+    drop_part(x);
+    profile_close(x);
+    x[READY] = x[RING_N] = x[ROUGH_REF] = x[HOLD] = x[LEVEL] = 0.0;
+    x[PART_ROWS] = 16.0;
+    x[BASE] = x[TOP] = x[THRESHOLD] = NAN;
+}
+
 static double flow_of(double *x, double programmed, double sensed) {
-    if (programmed > 0.0) { x[PROGRAMMED] = 1.0; return programmed; }
+    if (programmed > 0.0) {
+        if (x[PROGRAMMED] == 0.0 && x[FLOW_TOP] == 0.0) forget(x);
+        x[PROGRAMMED] = 1.0;
+        return programmed;
+    }
     if (sensed > 0.0) return sensed;
     int new = sensed == 0.0 && x[FLOW_TOP] == 0.0;
     return programmed == 0.0 && (x[PROGRAMMED] == 1.0 || new) ? 0.0 : NAN;
@@ -274,6 +287,7 @@ static double condition(double *x, double low, double allow, int lost) {
     if (x[SCORE] > SHAPE && rise - jumped > (known ? EVEN_KNOWN : EVEN_YOUNG) * rise) return HOLD_ROWS;
     double quantum = x[QUANTUM], reference = x[ROUGH_REF];
     int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
+    lost = lost || x[DRIVE_LEVEL] == 2.0;
     if (!known && !smooth && !lost) return 0.0;
     if (x[RST_LEVEL] > 0.0) return 0.0;
     double flat = known ? FLAT_KNOWN : FLAT_YOUNG;
@@ -331,6 +345,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
     x[ROUGH] += ((most > 0.0 ? min2(square, most) : square) - x[ROUGH]) / 8.0;
     int lost = sensed_lost(x, programmed, sensed);
     double flow = flow_of(x, programmed, sensed), common = 0.0;
+    level = (int)x[LEVEL];
     if (inlet > x[INLET_TOP] && inlet < INFINITY) common = inlet - x[INLET_TOP];
     double low = min2(pressure, last) - common, before = isnan(x[LAST_LOW]) ? low : x[LAST_LOW], due = 0.0;
     x[LAST_LOW] = low;
@@ -361,7 +376,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
         if (level == 2) { x[HOLD] = 0.0; x[PEAK] = low - x[BASE]; drop_part(x); }
     } else {
         x[HOLD] = 0.0;
-        level = learn(x, low, inlet) ? 2 : 0;
+        level = x[LEAK_LEVEL] != 2.0 && learn(x, low, inlet) ? 2 : 0;
         if (level == 2) blame_youth(x, t_us, low, flow);
     }
     x[LEVEL] = level;

@@ -10,7 +10,7 @@
 enum {
     T_US = 0, RESERVOIR_ML = 1, FLOW_TOLERANCE = 6,
     V = 96, K, O, VV, VK, VO, KK, KO, OO, E_SENSED, E_PROGRAMMED, PENDING, DEBT, DEVICE, SOURCE, BLOCK_N, BLOCK_Z, BLOCK_U,
-    BLOCK_SPAN, LEVEL, SAME_UL, QUANTUM, SAME, D1, D2, LAG1, LAG2, BLOCKS, FILL_Z, SURPRISE, FLOW_UL, FLOW_COUNTED,
+    BLOCK_SPAN, LEVEL, SAME_UL, QUANTUM, SAME, D1, D2, LAG1, LAG2, BLOCKS, TREND, SURPRISE, FLOW_UL, FLOW_COUNTED,
     BLOCK_SCALE = 240, RUN, WIDE_N, WIDE_Z, WIDE_UL, WIDE1, WIDE2, BLOCK_US, WIDES, WANDER, SHIFT_V, SHIFT_K, SHIFT_O,
     SHIFT_SCORE, SHIFT_INFO, SHIFT_UL
 };
@@ -20,7 +20,7 @@ static const double FLOW_SD = 0.03, Z95 = 1.959963984540054, WALK_SD = 0.005, RA
     TRUSTED_SD = 0.0165, CLEAR_Z = 4.0, COARSE = 0.3, GATE_Z = 5.0, JUMP_BLOCKS = 2.0, WIDES_A_RESERVOIR = 16.0,
     WIDE_MEMORY = 32.0, FIRST_WEIGHT = 2.0, BEND_CHANCE = 2.5, DRIFT_SD = 0.004, DRIFT_DAY_SD = 0.001, DAY_US = 86400e6, WALK_SHARE = 0.3, NOISE_FLOOR = 1e-6,
     EMPTY_Z = 2.0, STUCK_QUANTA = 3.0, CLIP_Z = 3.0, LIMIT_Z = 6.0, OLD_SHARE = 0.125, OLD_Z = 2.0, STEP_SD = 0.2,
-    STEP_DOUBT = 0.5;
+    STEP_DOUBT = 0.5, TREND_MEMORY = 8.0, WALK_SHOWS = 1.5;
 
 static inline double min2(double a, double b) { return b < a ? b : a; }
 static inline double max2(double a, double b) { return b > a ? b : a; }
@@ -130,6 +130,7 @@ static int judge_shift(double *x, double score_before) {
         x[V] += v * step;
         x[K] = max2(x[K] + k * step, 0.0);
         x[O] += o * step;
+        x[TREND] -= k * step;
         x[VV] += v * v * var;
         x[VK] += v * k * var;
         x[VO] += v * o * var;
@@ -191,10 +192,12 @@ static void carry(double *x, double run_ul) {
     x[SHIFT_UL] += run_ul;
 }
 
-static void learn_noise(double *x, double at_end_ul) {
-    double d1 = at_end_ul - x[LAG1], d2 = at_end_ul - x[LAG2];
+static void learn_noise(double *x, double at_end_ul, double run_ul) {
+    double steeper_ul = x[TREND] * run_ul;
+    double d1 = at_end_ul - x[LAG1] + steeper_ul, d2 = at_end_ul - x[LAG2] + 2.0 * steeper_ul;
     if (!isnan(d1)) {
         x[BLOCKS] += 1.0;
+        if (run_ul > 0.0) x[TREND] -= d1 / run_ul / min2(x[BLOCKS], TREND_MEMORY);
         double gain = 1.0 / min2(x[BLOCKS], NOISE_MEMORY), old = x[D1];
         x[D1] = old + gain * ((old == 0.0 ? d1 * d1 : min2(d1 * d1, 9.0 * old)) - old);
         old = x[D2];
@@ -209,7 +212,7 @@ static void learn_noise(double *x, double at_end_ul) {
     }
 }
 
-static void learn_drift(double *x, double at_end_ul, double run_ul, double noise_var) {
+static void learn_drift(double *x, double at_end_ul, double run_ul, double noise_var, double elapsed_us) {
     x[WIDE_N] += 1.0;
     x[WIDE_Z] += at_end_ul;
     x[WIDE_UL] += run_ul;
@@ -220,8 +223,12 @@ static void learn_drift(double *x, double at_end_ul, double run_ul, double noise
     x[WIDE_N] = x[WIDE_Z] = x[WIDE_UL] = 0.0;
     if (isnan(bend)) return;
     x[WIDES] += 1.0;
-    double wides = min2(x[WIDES], WIDE_MEMORY), explained = 6.0 * noise_var / n, old = x[WANDER], square = bend * bend;
-    if (wides > 1.0) square = min2(square, 9.0 * (explained + max2(old, 0.0)));
+    double wides = min2(x[WIDES], WIDE_MEMORY), explained = 6.0 * noise_var / n, old = x[WANDER], believed = old;
+    if (wides == 1.0) {
+        double day_ul = DRIFT_DAY_SD * x[RESERVOIR_ML] * 1000.0;
+        believed = day_ul * day_ul * n * max2(elapsed_us, 0.0) / DAY_US;
+    }
+    double square = min2(bend * bend, 9.0 * (explained + max2(believed, 0.0)));
     x[WANDER] = old + (square - explained - old) / wides;
 }
 
@@ -239,18 +246,19 @@ static void walk_offset(double *x, double wander, double run_ul, double elapsed_
     if (elapsed_us > 0.0) {
         double day_ul = DRIFT_DAY_SD * reservoir_ul;
         double weight = FIRST_WEIGHT / (min2(x[WIDES], WIDE_MEMORY) + FIRST_WEIGHT);
-        walked += weight * day_ul * day_ul * (elapsed_us / DAY_US);
+        double shown = WALK_SHOWS * x[D1] * (1.0 + 8.0 / x[BLOCKS]);
+        walked += weight * min2(day_ul * day_ul * (elapsed_us / DAY_US), shown);
     }
     x[OO] += max2(share * sd_ul * sd_ul, walked);
 }
 
 static void surprised(double *x, double z, double score_before) {
+    int stepped = judge_shift(x, score_before);
     if (isnan(x[SURPRISE])) {
         double clear = (x[K] - 1.0) / CLEAR_Z;
-        if (x[KK] <= max2(TRUSTED_SD * TRUSTED_SD, clear * clear)) { x[SURPRISE] = 0.0; begin_shift(x); }
+        if (x[KK] <= max2(TRUSTED_SD * TRUSTED_SD, clear * clear)) x[SURPRISE] = 0.0;
         return;
     }
-    int stepped = judge_shift(x, score_before);
     if (stepped || !(fabs(z) > GATE_Z)) { x[SURPRISE] = 0.0; return; }
     x[SURPRISE] += 1.0;
     if (x[SURPRISE] >= JUMP_BLOCKS) {
@@ -270,10 +278,10 @@ static void close_block(double *x) {
     x[BLOCK_US] = x[T_US];
     if (isnan(x[QUANTUM])) return;
     carry(x, run_ul);
-    learn_noise(x, mean_ul - x[K] * since_ul);
+    learn_noise(x, mean_ul - x[K] * since_ul, run_ul);
     if (x[BLOCKS] < MIN_BLOCKS || !(run_ul > 0.0)) return;
     double short_var = short_noise_var(x);
-    learn_drift(x, mean_ul - since_ul, run_ul, short_var);
+    learn_drift(x, mean_ul - since_ul, run_ul, short_var, elapsed_us);
     if (isnan(x[V])) return;
     double wander = wander_seen(x, short_var, run_ul);
     walk_offset(x, wander, run_ul, elapsed_us);

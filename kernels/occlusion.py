@@ -25,7 +25,7 @@ lasts two rows or more and lies above what the envelope has seen lifts it by (to
 turbulent bound, until two periods at that flow are learned (so many make a top); afterwards by no more than it really
 rose. A pulse that is over within a row needs no lift (f is the smaller of two), and a lift for it would make pulsed
 pumps deaf. A restart that is seen to deliver above tolerance (kernels/restart.py) explains a jump where nothing measures
-how much. No flow programmed: not judged, not learned. Learning stops while a condition or a leak is on; an active one
+how much. No flow programmed: not judged, not learned; a first program begins all anew if no flow was known before it. Learning stops while a condition or a leak is on; an active one
 ends when the pressure is back in the lower half of the envelope's margin for HOLD_ROWS rows. An inlet pressure above its
 own top is taken off (common mode). Rows that repeat exactly beyond habit are a stuck sensor.
 
@@ -54,6 +54,7 @@ from kernels.pressure_model import (
     drop_part,
     flatten,
     flow_lift_kpa,
+    forget,
     learn,
     span_us,
 )
@@ -154,6 +155,8 @@ def _roughen(x: NDArray[np.float64], bend_kpa: float) -> None:
 def _flow(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: float) -> float:
     """Flow that fills a blocked line (uL/h): programmed, else sensed; 0 = the pump is not asked to pump; NaN = unknown."""
     if programmed_ul_h > 0.0:
+        if x[st.OCC_PROGRAMMED] == 0.0 and x[st.OCC_FLOW_TOP_UL_H] == 0.0:
+            forget(x)
         x[st.OCC_PROGRAMMED] = 1.0
         return programmed_ul_h
     if sensed_ul_h > 0.0:
@@ -306,6 +309,7 @@ def occlusion_row(
     _roughen(x, bend_kpa)
     sensed_lost = _sensed_lost(x, programmed_ul_h, sensed_ul_h)
     flow_ul_h = _flow(x, programmed_ul_h, sensed_ul_h)
+    level = int(x[st.OCC_LEVEL])
     common_kpa = 0.0
     if inlet_kpa > x[st.OCC_INLET_TOP_KPA] and inlet_kpa < np.inf:
         common_kpa = inlet_kpa - x[st.OCC_INLET_TOP_KPA]

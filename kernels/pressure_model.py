@@ -112,6 +112,16 @@ def drop_part(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def forget(x: NDArray[np.float64]) -> None:
+    """Begin the ring anew, as of a pump that was never seen: what was learned was learned at no known flow."""
+    drop_part(x)
+    profile_close(x)
+    x[st.OCC_READY] = x[st.OCC_RING_N] = x[st.OCC_ROUGH_REF_KPA2] = x[st.OCC_HOLD] = x[st.OCC_LEVEL] = 0.0
+    x[st.OCC_PART_ROWS] = FIRST_ROWS
+    x[st.OCC_BASE_KPA] = x[st.OCC_TOP_KPA] = x[st.OCC_THRESHOLD_KPA] = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def swapped_kpa(x: NDArray[np.float64], mean_kpa: float) -> float:
     """Shift of the ring (kPa) after a whole day outside all it knows: a swapped sensor, or the envelope would be blind for weeks.
 

@@ -51,6 +51,21 @@ def weigh_shift(x: NDArray[np.float64], seen: float, z: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def take_step(x: NDArray[np.float64], v: float, k: float, o: float, step: float, var: float) -> None:
+    """Correct for a step: `v` (uL), `k`, `o` (uL) are the errors if k has grown by 1, `step` (1) is by how much, `var` its variance."""
+    x[st.RES_V_UL] += v * step
+    x[st.RES_K] = max(x[st.RES_K] + k * step, 0.0)
+    x[st.RES_O_UL] += o * step
+    x[st.RES_TREND] -= k * step
+    x[st.RES_VV] += v * v * var
+    x[st.RES_VK] += v * k * var
+    x[st.RES_VO] += v * o * var
+    x[st.RES_KK] += k * k * var
+    x[st.RES_KO] += k * o * var
+    x[st.RES_OO] += o * o * var
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def judge_shift(x: NDArray[np.float64], score_before: float) -> bool:
     """After an update: believe a step and correct for it (True), begin the test anew, or go on."""
     score, information = x[st.RES_SHIFT_SCORE], x[st.RES_SHIFT_INFO]
@@ -60,17 +75,7 @@ def judge_shift(x: NDArray[np.float64], score_before: float) -> bool:
         step = score / precision
         doubt = STEP_DOUBT * step
         var = 1.0 / precision + doubt * doubt
-        v, k, o = x[st.RES_SHIFT_V], x[st.RES_SHIFT_K], x[st.RES_SHIFT_O]
-        x[st.RES_V_UL] += v * step
-        x[st.RES_K] = max(x[st.RES_K] + k * step, 0.0)
-        x[st.RES_O_UL] += o * step
-        x[st.RES_TREND] -= k * step
-        x[st.RES_VV] += v * v * var
-        x[st.RES_VK] += v * k * var
-        x[st.RES_VO] += v * o * var
-        x[st.RES_KK] += k * k * var
-        x[st.RES_KO] += k * o * var
-        x[st.RES_OO] += o * o * var
+        take_step(x, x[st.RES_SHIFT_V], x[st.RES_SHIFT_K], x[st.RES_SHIFT_O], step, var)
         begin_shift(x)
         return True
     old = x[st.RES_SHIFT_UL] > OLD_SHARE * 1000.0 * x[st.RESERVOIR_ML]

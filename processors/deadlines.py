@@ -18,6 +18,7 @@ from kernels import volumes
 from processors import (
     alerts,
     conformal,
+    day_balance,
     forecasts,
     incidents,
     level_alerts,
@@ -128,7 +129,15 @@ class Course:
         clinic = marks.add(replace(ahead, clinic=self.state.clinic), due_us)
         stands = bool(ahead.x[s.STALL_LEVEL]) or clinic.device_stall
         checked = conformal.look(self.state.conformal, ahead.x, clinic.filled_us, due_us, stands=stands)
-        self.state = replace(self.state, midnight_us=due_us + DAY_US, clinic=clinic, conformal=checked)
+        days = self.state.days
+        if not stands:
+            days, found = day_balance.look(days, ahead.x, clinic.filled_us)
+            if found is not None:
+                day_balance.take(self.state.x, found)
+                day_balance.take(ahead.x, found)
+        self.state = replace(
+            self.state, midnight_us=due_us + DAY_US, clinic=clinic, conformal=checked, days=days
+        )
 
     def _skip_midnights(self, before_us: int) -> None:
         """Pass over the midnights at which there is neither a forecast to judge nor a window to write."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kernels import step
 from processors.alerts import Book
 from processors.conformal import Conformal
+from processors.day_balance import Days
 from processors.timeline import GENESIS, NEVER_US, Clock, Key
 from processors.watches import Bridge, DeviceWord, Overdue, Refill, Restart
 
@@ -78,7 +79,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
     low level, and the quantiles of empty. `risk_us`: when the drug level is looked at again (processors.risk).
-    `conformal`: how wide the intervals of the forecasts are (processors.conformal).
+    `conformal`: how wide the intervals of the forecasts are (processors.conformal). `days`: what the level did (processors.day_balance).
     `ready`: what was last said of the readiness of each cause (processors.readiness); empty before the first row.
     """
 
@@ -97,6 +98,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     low_us: int | None = None
     empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     conformal: Conformal = Conformal()
+    days: Days = Days()
     received_us: int = NEVER_US
     explanted: bool = False
     ready: tuple[int, ...] = ()

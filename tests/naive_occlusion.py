@@ -166,12 +166,20 @@ class NaiveOcclusion:
 
     def _flow(self, programmed: float, sensed: float) -> float:
         if programmed > 0:
+            if not self.programmed_before and self.flow_top == 0:
+                self._forget()
             self.programmed_before = True
             return programmed
         if sensed > 0:
             return sensed
         never_ran = sensed == 0 and self.flow_top == 0
         return 0.0 if programmed == 0 and (self.programmed_before or never_ran) else math.nan
+
+    def _forget(self) -> None:
+        """The program is the first that is known of any flow."""
+        self.level, self.hold, self.rough_ref, self.out = 0, 0, 0.0, None
+        self.part, self.part_rows, self.maxima, self.means = Part(), 16, [], []
+        self.ready, self.base, self.top, self.threshold = False, math.nan, math.nan, math.nan
 
     def _wait_for_recovery(self, high: float) -> int:
         over = high - self.base
