@@ -59,10 +59,11 @@ def look(days: Days, x: NDArray[np.float64], filled_us: int | None) -> tuple[Day
     if filled_us != days.filled_us:
         days = Days(filled_us=filled_us)
     by_flow = x[s.RES_FLOW_COUNTED_UL] > 0.0 or x[s.RES_SOURCE] == stroke.FLOW_SOURCE
-    if by_flow or not x[s.RES_BLOCK_US] > days.block_us or math.isnan(x[s.RES_LAG1_UL]):
+    k = float(stroke.joined_k(x))
+    if by_flow or not (k > 0.0 and x[s.RES_BLOCK_US] > days.block_us) or math.isnan(x[s.RES_LAG1_UL]):
         return days, None
     total_ul = float(ledger.total(x, s.DELIVERED_UL)) + float(ledger.total(x, s.PRIMING_UL))
-    then_ul = total_ul - float(stroke.joined_k(x) * x[s.RES_RUN_UL])
+    then_ul = total_ul - k * float(x[s.RES_RUN_UL])
     if days.seen and not then_ul > days.seen[-1][0]:
         return days, None
     seen = (*days.seen, (then_ul, float(x[s.RES_LAG1_UL])))[-MOST_DAYS:]
@@ -88,8 +89,8 @@ def change(seen: tuple[tuple[float, float], ...], quantum_ul: float) -> Change |
         sd = max(_MEDIAN_SD * spread / math.sqrt(n), LEAST_SD)
         before = max(abs(median(ratios[at : at + n].tolist()) - 1.0) for at in range(len(ratios) - 2 * n + 1))
         older = median(ratios[-n : -(n // 2)].tolist()) - 1.0
-        if older * off < off * off / 2.0:
-            continue  # most of it came later
+        if older * off < off * off / 2.0 or 1.0 + off < LIMIT_Z * sd:
+            continue  # most of it came later, or hardly anything leaves: no matter of the stroke
         if abs(off) >= max(LIMIT_Z * sd, FARTHER * before) and (best is None or abs(off) / sd > best[0]):
             volume_ul = float(given[-n:].sum())
             best = abs(off) / sd, Change(ratio=1.0 + off, sd=sd, volume_ul=volume_ul)

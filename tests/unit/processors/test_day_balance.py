@@ -62,6 +62,12 @@ def test_a_level_too_coarse_for_a_day_tells_nothing() -> None:
     assert change(coarse, 500.0) is None
 
 
+def test_a_level_that_stands_is_no_stroke() -> None:
+    """What stopped the flow has causes of its own."""
+    ratios = np.concatenate([np.ones(22), np.zeros(20)])
+    assert change(days(ratios, walk(5, 42, 4.0)), 1.0) is None
+
+
 def state(ratio_days: int, ratio: float) -> tuple[Days, day_balance.Change | None, Floats]:
     """A pump of 20 mL looked at each midnight, whose stroke changes after three weeks."""
     made = TruePump(fill_error_ml=0.0)
