@@ -20,9 +20,6 @@ DEVIATIONS: Final = 3.1
 SHARE: Final = 0.04  # 8 faults of each cause that bears harm, 4 of the others
 
 
-pytestmark = pytest.mark.evaluation
-
-
 def lowered(share: float, trials: int) -> float:
     """What a share falls below once in a thousand times if so many are drawn."""
     return share - DEVIATIONS * (share * (1.0 - share) / trials) ** 0.5
@@ -45,7 +42,7 @@ def quick(bar: bars.Bars, faults: int, harmful: int, healthy_years: float) -> ba
     )
 
 
-@pytest.mark.parametrize("name", ["normal", "stress"])
+@pytest.mark.parametrize("name", ["normal", pytest.param("stress", marks=pytest.mark.evaluation)])
 def test_a_small_fleet_holds_the_bars_less_what_chance_may_do(name: str, tmp_path: Path):
     """Faults are found, named, in time, and healthy pumps left alone, on ordinary recordings and on strained ones."""
     fleet, asked = {

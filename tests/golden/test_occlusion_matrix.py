@@ -9,8 +9,6 @@ import pytest
 
 from thecaflow.evaluation import occlusion_matrix
 
-pytestmark = pytest.mark.evaluation
-
 LATE: Final = 1.5  # times the bar: what one pump a corner may be late by chance
 
 
