@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kernels import ledger
+from kernels import state as st
 from kernels.state import COVERED_US, PROGRAMMED_UL, SENSED_KNOWN, SIZE
 
 MINUTE_US, HOUR_US, DAY_US = 6e7, 3.6e9, 8.64e10
@@ -279,3 +280,35 @@ def test_a_fresh_block_touches_no_other() -> None:
     x = np.full(SIZE, 7.0)
     ledger.reset(x)
     assert set(np.flatnonzero(x != 7.0)) == set(range(32, 96))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_plugs_flow_as_a_queue_whose_two_at_the_tip_become_one(seed: int) -> None:
+    """Many fills within one dead volume: what leaves is what a list of plugs gives, mass is kept, and nothing older comes again."""
+    rng = np.random.default_rng(seed)
+    x, dead_ul = Pump().x, 350.0
+    ledger.first_concentration(x, dead_ul, 500.0)
+    plugs: list[list[float]] = [[dead_ul, 500.0]]
+    for _ in range(400):
+        entering_ul = float(rng.choice([3.0, 20.0, 90.0, 500.0], p=[0.6, 0.25, 0.1, 0.05]))
+        concentration = float(rng.choice([500.0, 750.0, 1000.0, 2000.0]))
+        told_ug = ledger.displace_ug(x, dead_ul, entering_ul, concentration)
+        left_ul, gone_ug = entering_ul, 0.0
+        while left_ul > 0.0 and plugs:
+            part_ul = min(plugs[0][0], left_ul)
+            gone_ug += part_ul * plugs[0][1] / 1000.0
+            plugs[0][0] -= part_ul
+            left_ul -= part_ul
+            if plugs[0][0] <= 1e-9:
+                plugs.pop(0)
+        gone_ug += left_ul * concentration / 1000.0
+        if plugs and plugs[-1][1] == concentration:
+            plugs[-1][0] += entering_ul - left_ul
+        elif entering_ul > left_ul:
+            if len(plugs) == st.MAX_PLUGS:
+                (one_ul, one), (two_ul, two) = plugs[:2]
+                plugs[:2] = [[one_ul + two_ul, (one_ul * one + two_ul * two) / (one_ul + two_ul)]]
+            plugs.append([entering_ul - left_ul, concentration])
+        assert told_ug == pytest.approx(gone_ug, rel=1e-9)
+        assert x[st.PLUGS : st.PLUGS + 2 * len(plugs)] == pytest.approx(np.ravel(plugs), rel=1e-6)
+        assert not x[st.PLUGS + 2 * len(plugs) : st.PLUGS + 2 * st.MAX_PLUGS].any()
