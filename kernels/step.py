@@ -17,6 +17,7 @@ from kernels import (
     channels,
     dose,
     drive,
+    emptying,
     fill_level,
     fluid,
     fluid_habit,
@@ -26,8 +27,10 @@ from kernels import (
     occlusion,
     reservoir,
     restart,
+    shift,
     slow,
     starvation,
+    stroke,
     volumes,
     wear,
 )
@@ -280,6 +283,12 @@ def warm() -> None:
     rows(x, program, schedule, boluses, stamps, np.zeros(2, dtype=np.int64), columns, 0, 2, signals)
     reservoir.ratio(x, np.empty(3))
     reservoir.encoder_ratio(x)
+    emptying.ratio_moments(x)
+    stroke.joined_k(x)
+    shift.take_step(fresh(), 0.0, 0.0, 0.0, 0.0, 0.0)
+    shift.begin_shift(fresh())
+    occlusion.flow_is_lost(x)
+    occlusion.movement_is_lost(x)
     reservoir.volume(x, np.empty(2))
     reservoir.needed_ul(x, 0.0, 0.5)
     reservoir.probability_dry(x, 1.0)
