@@ -57,6 +57,7 @@ from kernels.state import (
     PERIOD_US,
     PRIMED_UL,
     PROGRAMMED_UL,
+    ROW_US,
     ROWS,
     RST_LEVEL,
     RST_SINCE_US,
@@ -145,6 +146,7 @@ def rows(
         counter_ul, flow_ul_h = columns[0, row], columns[1, row]
         has_counter = not np.isnan(counter_ul)
         starts = has_counter and np.isnan(x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + COUNT_UL])
+        row_us = x[DOSE_SOURCES + sources[row] * SOURCE_SIZE + ROW_US]
         held_us = ledger.held_until_us(x, sources[row], t_us)
         sensed_ul = ledger.sensed_ul(
             x, sources[row], t_us, counter_ul, flow_ul_h, x[MAX_RATE_UL_H], x[ENCODER_WRAP_UL]
@@ -154,8 +156,8 @@ def rows(
         if nothing:
             sensed_ul = np.nan
         # A counter's first reading only starts it; while an unexplained fall is held it says nothing at all.
-        if held_us < t_us and not (by_counter or nothing):
-            volumes.account_held(x, split_ul, sensed_ul, held_us, from_us)
+        if (held_us < t_us or row_us < from_us) and not (by_counter or nothing):
+            volumes.account_held(x, split_ul, sensed_ul, row_us, held_us, from_us)
         else:
             volumes.account(
                 x, split_ul[0], split_ul[1], split_ul[2], sensed_ul, by_counter or (starts and nothing)

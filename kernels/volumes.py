@@ -26,6 +26,7 @@ from kernels.state import (
     RES_DEBT_UL,
     RES_E_PROGRAMMED_UL,
     RES_E_SENSED_UL,
+    RES_SOURCE,
     SENSED_UG,
     SENSED_UL,
     SOURCE_SIZE,
@@ -35,6 +36,21 @@ from kernels.state import (
     T_US,
     TIP_UG,
 )
+from kernels.stroke import COUNTER_SOURCE
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _sense(x: NDArray[np.float64], sensed_ul: float) -> None:
+    """Enter what the sensors add into their own ledgers, priming's share aside."""
+    patient_ul = sensed_ul
+    if x[PRIMED_UL] > 0.0 and sensed_ul > 0.0:
+        primed_ul = min(x[PRIMED_UL], sensed_ul)
+        x[PRIMED_UL] -= primed_ul
+        patient_ul = sensed_ul - primed_ul
+    ledger.add(x, SENSED_UL, patient_ul)
+    concentration_ug_ul = x[CONCENTRATION_UG_ML] / 1000.0
+    if not np.isnan(concentration_ug_ul):
+        ledger.add(x, SENSED_UG, patient_ul * concentration_ug_ul)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -62,20 +78,13 @@ def account(
     ledger.add(x, PRIMING_UL, priming_ul)
     ledger.add(x, DELIVERED_UL, delivered_ul)
     x[PRIMED_UL] += priming_ul
-    patient_ul = 0.0
     if not np.isnan(sensed_ul):
-        patient_ul = sensed_ul
-        if x[PRIMED_UL] > 0.0 and sensed_ul > 0.0:
-            primed_ul = min(x[PRIMED_UL], sensed_ul)
-            x[PRIMED_UL] -= primed_ul
-            patient_ul = sensed_ul - primed_ul
-        ledger.add(x, SENSED_UL, patient_ul)
+        _sense(x, sensed_ul)
     elif counted:
         x[PRIMED_UL] = 0.0  # a counter's first reading holds whatever was primed before it
     if np.isnan(concentration_ug_ul):
         return
     ledger.add(x, PROGRAMMED_UG, programmed_ul * concentration_ug_ul)
-    ledger.add(x, SENSED_UG, patient_ul * concentration_ug_ul)
     tip_ug = ledger.displace_ug(x, x[DEAD_VOLUME_UL], delivered_ul, x[CONCENTRATION_UG_ML])
     if priming_ul > 0.0:
         tip_ug *= programmed_ul / total_ul
@@ -86,14 +95,24 @@ def account(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def account_held(
-    x: NDArray[np.float64], split_ul: NDArray[np.float64], sensed_ul: float, held_us: float, from_us: float
+    x: NDArray[np.float64],
+    split_ul: NDArray[np.float64],
+    sensed_ul: float,
+    row_us: float,
+    held_us: float,
+    from_us: float,
 ) -> None:
-    """Enter an interval from `from_us` to now of which a flow reading holds up to held_us only: nobody measured the rest.
+    """Enter an interval from `from_us` to now of which a flow reading measures a part: from the row at `row_us` to `held_us`.
 
-    What was not measured is no lost delivery: its share of the program is entered by the program alone. split_ul: float64[3],
-    programmed, bolus part, priming; sensed_ul: uL up to held_us.
+    What was not measured is no lost delivery: its share of the program is entered by the program alone. What ran before
+    `from_us`, where an event lies between two rows, was entered so by then and is the sensors' alone; where a counter
+    counts, it takes both off its next difference. split_ul: float64[3], programmed, bolus part, priming; sensed_ul: uL.
     """
     x, split_ul = borrow(x), borrow(split_ul)
+    if from_us > row_us and x[RES_SOURCE] != COUNTER_SOURCE:
+        earlier_ul = sensed_ul * min((from_us - row_us) / (held_us - row_us), 1.0)
+        _sense(x, earlier_ul)
+        sensed_ul -= earlier_ul
     span_us = x[T_US] - from_us
     share = min(max((held_us - from_us) / span_us, 0.0), 1.0) if span_us > 0.0 else 1.0
     account(x, share * split_ul[0], share * split_ul[1], share * split_ul[2], sensed_ul, False)

@@ -37,16 +37,39 @@ def test_what_nobody_measured_is_delivered_as_programmed(held_h: float) -> None:
     """Two hours of 4 uL an hour with a bolus of 2 in them; a flow reading that says the same holds for a part of the time."""
     x, sensed_ul = state(2.0), 4.0 * min(held_h, 2.0)
     x[st.RES_SOURCE] = 1.0
-    volumes.account_held(x, np.array([8.0, 2.0, 0.0]), sensed_ul, T0_US + held_h * HOUR_US, T0_US)
+    volumes.account_held(x, np.array([8.0, 2.0, 0.0]), sensed_ul, T0_US, T0_US + held_h * HOUR_US, T0_US)
     told = totals(x)
     assert (told["programmed"], told["bolus"], told["sensed"]) == pytest.approx((8.0, 2.0, sensed_ul))
     assert told["delivered"] == pytest.approx(8.0)
 
 
+@pytest.mark.parametrize("held_h", [0.4, 1.0, 1.5, 2.0])
+def test_what_ran_before_an_event_is_not_taken_from_the_reservoir_twice(held_h: float) -> None:
+    """A row after two hours of 4 uL an hour: the program has entered the half before a fill already, the flow shows both."""
+    x = state(2.0)
+    x[st.RES_SOURCE], x[st.RES_V_UL], x[st.RES_K] = 1.0, 20_000.0, 1.0
+    x[st.RES_E_SENSED_UL] = x[st.RES_E_PROGRAMMED_UL] = 50.0
+    volumes.account_held(
+        x, np.array([4.0, 0.0, 0.0]), 4.0 * held_h, T0_US, T0_US + held_h * HOUR_US, T0_US + HOUR_US
+    )
+    assert totals(x)["sensed"] == pytest.approx(4.0 * held_h)
+    assert totals(x)["delivered"] == pytest.approx(4.0)
+    assert x[st.RES_V_UL] == pytest.approx(20_000.0 - 4.0)
+    assert x[st.RES_E_SENSED_UL] == pytest.approx(x[st.RES_E_PROGRAMMED_UL])
+
+
+def test_flow_beside_a_counter_is_taken_in_as_a_whole() -> None:
+    """The counter takes all that flow showed off its next difference, so that none of it may be left out before."""
+    x = state(2.0)
+    x[st.RES_SOURCE], x[st.RES_V_UL] = 2.0, 20_000.0
+    volumes.account_held(x, np.array([4.0, 0.0, 0.0]), 8.0, T0_US, T0_US + 2.0 * HOUR_US, T0_US + HOUR_US)
+    assert x[st.RES_V_UL] == pytest.approx(20_000.0 - 8.0)
+
+
 def test_an_interval_without_length_is_measured_as_a_whole() -> None:
     """Two rows of one moment."""
     x = state(0.0)
-    volumes.account_held(x, np.array([3.0, 0.0, 0.0]), 3.0, T0_US, T0_US)
+    volumes.account_held(x, np.array([3.0, 0.0, 0.0]), 3.0, T0_US, T0_US, T0_US)
     assert totals(x)["sensed"] == totals(x)["delivered"] == 3.0
 
 
