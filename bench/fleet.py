@@ -6,7 +6,8 @@ import numpy as np
 
 from contract.codec import encode_wire
 from contract.events import CHANNELS, Telemetry
-from thecaflow.load.fleet import ENCODER_UL, FILLED_ML, HOUR_US, PRESENT, RATE_UL_H
+from contract.times import HOUR_US
+from thecaflow.load.fleet import ENCODER_UL, FILLED_ML, PRESENT, RATE_UL_H
 
 
 def frame(pump: str, seq: int, began_us: int, at_us: int, samples: int, every_s: float) -> bytes:

@@ -21,6 +21,7 @@ from contract.events import (
     Telemetry,
 )
 from contract.facts import Alert, AlertState, Cause, Priority
+from contract.times import HOUR_US
 from ingest import simulator
 from ingest.simulation.faults import FaultRequest
 from ingest.simulator import FleetPlan, Label
@@ -31,7 +32,6 @@ from thecaflow.evaluation.scores import score_pump
 from thecaflow.settings import use_numba_cache
 
 KINDS: Final = {"occlusion": 200, "occlusion_partial": 100, "leak": 200, "starvation": 200}
-HOUR_US: Final = 3.6e9
 OFF: Final = 0.2  # posterior below which an alarm is over
 LEVELS: Final = (
     imm.threshold(),

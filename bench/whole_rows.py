@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from bench.interleave import medians
 from bench.report import Line
 from contract.codec import decode_json
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, SECOND_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, SECOND_US
 from ingest.simulator import FleetPlan, Uplink
 from kernels import step
 from kernels.state import SIZE

@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from contract.times import HOUR_US
+
 KERNEL: Final = "1.2.0"  # the version of the rules; a change of any number that a fact carries changes it
-_HOUR_US: Final = 3_600_000_000
 
 
 class Cause(StrEnum):
@@ -107,9 +108,9 @@ DEFAULT_PRIORITY: Final[dict[Cause, Priority]] = {
     Cause.MONITORING_LOST: Priority.MEDIUM,
     Cause.UNCLASSIFIED: Priority.LOW,
 }
-DRY_HIGH_WITHIN_US: Final = 14 * 24 * _HOUR_US
-HARM_MEDIUM_WITHIN_US: Final = 24 * _HOUR_US
-HARM_HIGH_WITHIN_US: Final = 6 * _HOUR_US
+DRY_HIGH_WITHIN_US: Final = 14 * 24 * HOUR_US
+HARM_MEDIUM_WITHIN_US: Final = 24 * HOUR_US
+HARM_HIGH_WITHIN_US: Final = 6 * HOUR_US
 
 RefillReason: TypeAlias = Literal["volume", "stability"]
 ReadyState: TypeAlias = Literal["ready", "warming_up", "blind"]

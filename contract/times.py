@@ -13,12 +13,14 @@ from typing import Final
 
 from contract.errors import InvalidTimeError
 
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+HOUR_US: Final = 60 * MINUTE_US
+DAY_US: Final = 24 * HOUR_US
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all arithmetic here is in UTC
 _MICROSECOND: Final = timedelta(microseconds=1)
 MIN_US: Final = (datetime(1, 1, 1) - _EPOCH) // _MICROSECOND  # noqa: DTZ001 - as above
 MAX_US: Final = (datetime(9999, 12, 31, 23, 59, 59, 999_999) - _EPOCH) // _MICROSECOND  # noqa: DTZ001 - as above
-_MINUTE_US: Final = 60_000_000
-_DAY_US: Final = 1440 * _MINUTE_US
 _MAX_LENGTH: Final = 64
 
 _RFC3339: Final = re.compile(
@@ -47,11 +49,11 @@ def parse_rfc3339(text: str) -> int:
     if fraction is not None:
         at_us += int(fraction[:6].ljust(6, "0"))
     if sign is not None:
-        offset_us = (int(offset_h) * 60 + int(offset_min)) * _MINUTE_US
+        offset_us = (int(offset_h) * 60 + int(offset_min)) * MINUTE_US
         at_us += offset_us if sign == "-" else -offset_us
     if leap:
         at_us -= at_us % 1_000_000
-        if (at_us + 1_000_000) % _DAY_US:
+        if (at_us + SECOND_US) % DAY_US:
             raise InvalidTimeError("has second 60, which only a leap second at 23:59 UTC can have")
         at_us += 999_999
     if not MIN_US <= at_us <= MAX_US:

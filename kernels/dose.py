@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from kernels.borrow import borrow
 from kernels.pulses import (
     AT_US,
-    DAY_US,
     PULSE_DURATION_US,
     PULSE_EVERY_US,
     PULSE_UL,
@@ -36,11 +35,11 @@ from kernels.pulses import (
     pulsed_ul,
     pulses_begun,
 )
+from kernels.units import DAY_US, HOUR_US
 
 NO_PROGRAM, CONTINUOUS, FLEX, MINIMUM_RATE, STOPPED = 0.0, 1.0, 2.0, 3.0, 4.0
 PUMP_BOLUS, BRIDGE, PRIMING = 0.0, 1.0, 2.0
 
-HOUR_US: Final = 3.6e9
 WEEK_US: Final = 6.048e11
 MONDAY_US: Final = 3.0 * DAY_US  # 1970-01-01 was a Thursday: its week began three days earlier
 ULPS: Final = 4e-15  # relative rounding of a volume that time_of_volume_us forgives, below 1 us of flow

@@ -20,19 +20,9 @@ from numpy.typing import NDArray
 from kernels import dose
 from kernels import state as st
 from kernels.borrow import borrow
-from kernels.fluid_habit import (
-    DAY_US,
-    FAST,
-    HALF_LIFE_H,
-    HOUR_US,
-    SLOW,
-    forget_day,
-    judge,
-    learn,
-    status,
-    watch_day,
-)
+from kernels.fluid_habit import FAST, HALF_LIFE_H, SLOW, forget_day, judge, learn, status, watch_day
 from kernels.pulses import PULSE_UL
+from kernels.units import DAY_US, HOUR_US
 
 LN2: Final = math.log(2.0)
 BLOCK_US: Final = 9.0e8  # 15 min: a dose at an end of it counts 10 % wrong in the fastest compartment [P]

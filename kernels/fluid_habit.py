@@ -21,9 +21,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
+from kernels.units import HOUR_US
 
-HOUR_US: Final = 3.6e9
-DAY_US: Final = 8.64e10
 HALF_LIFE_H: Final = (0.9, 1.5, 3.0, 6.0)  # [S] population range of baclofen in spinal fluid
 FAST, SLOW = 0, 3  # of them
 LOW_SHARE: Final = 0.25  # of the usual trough [P]

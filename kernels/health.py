@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.borrow import borrow
+from kernels.units import DAY_US
 from kernels.wear import wear_day
 
-DAY_US: Final = 86_400e6
 CHANNELS: Final = 10
 FLOW, CURRENT, VIBRATION, VIBRATION2, PRESSURE, INLET, MOTOR_V, BATTERY, BODY, FLUID = range(CHANNELS)
 SD: Final = 1.25  # of a normal law, in mean absolute deviations

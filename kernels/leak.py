@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.borrow import borrow
-from kernels.lows import HOUR_US, close_block, learn_block, low_row, reset_low, shift
+from kernels.lows import close_block, learn_block, low_row, reset_low, shift
 from kernels.movement import (
     STILLER,
     learn_movement,
@@ -55,8 +55,8 @@ from kernels.movement import (
     usual_change_kpa,
 )
 from kernels.occlusion import STUCK_ROWS
-from kernels.pressure_model import DAY_US
 from kernels.starvation import SHORT
+from kernels.units import DAY_US, HOUR_US
 
 AT: Final = st.LEAK
 LEVEL: Final = AT + st.LOW_LEVEL

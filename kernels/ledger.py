@@ -37,9 +37,8 @@ from kernels.state import (
     SOURCE_SIZE,
     SOURCES,
 )
+from kernels.units import DAY_US, HOUR_US
 
-HOUR_US: Final = 3.6e9
-DAY_US: Final = 8.64e10
 HOLD_PERIODS: Final = 3.0  # contract, sensed_*: a reading holds for at most 3 sampling periods
 FIT: Final = 1.0 + 1e-9  # rounding of a volume that exactly fits the pump's largest rate
 NOTHING, BY_FLOW, BY_COUNTER = 0.0, 1.0, 2.0

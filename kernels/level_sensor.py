@@ -29,6 +29,7 @@ from kernels import state as st
 from kernels.borrow import borrow
 from kernels.shift import begin_shift, judge_shift
 from kernels.stroke import update
+from kernels.units import DAY_US
 
 OFFSET_SD: Final = 0.05  # of the reservoir, level sensor's offset before anything is known of it [P]
 BLOCKS_A_RESERVOIR: Final = 512.0  # independent level updates a reservoir, at most [P]
@@ -51,7 +52,6 @@ FIRST_WEIGHT: Final = 2.0  # differences' worth of belief in the drift by the cl
 BEND_CHANCE: Final = 2.5  # chance part of the differences, times the root of the number of differences
 DRIFT_SD: Final = 0.004  # of the reservoir: how far any sensor's offset may walk while one is delivered [P]
 DRIFT_DAY_SD: Final = 0.001  # of the reservoir, the same in a day, until the sensor's own drift was seen [P]
-DAY_US: Final = 86_400e6
 WALK_SHOWS: Final = 1.5  # of D1: the variance of a walk over a block whose means differ by no more than by it
 WALK_SHARE: Final = 0.3  # of the drift seen over wide blocks: what does not come back over longer spans [P]
 NOISE_FLOOR: Final = 1e-6  # of the reservoir: no sensor is better

@@ -23,9 +23,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
-from kernels.pressure_model import DAY_US, K_OF_N, ROUNDING
+from kernels.pressure_model import K_OF_N, ROUNDING
+from kernels.units import DAY_US, HOUR_US
 
-HOUR_US: Final = 3.6e9
 FIRST_ROWS: Final = 3.0  # rows of the shortest block
 SHORT: Final = 0.38  # of an hour: blocks that last less become twice as long
 LONG: Final = 1.0  # of an hour: blocks that last more become half as long

@@ -28,7 +28,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels import state as st
-from kernels.pressure_model import DAY_US
+from kernels.units import DAY_US
 
 MEMORY: Final = 2.0  # blocks: as good as four of them, two to three hours
 WINDOW: Final = 4.0  # blocks of a fall before it is judged

@@ -46,7 +46,6 @@ from kernels import state as st
 from kernels.borrow import borrow
 from kernels.excursion import jumps, profile_add, profile_close
 from kernels.pressure_model import (
-    DAY_US,
     FIRST_ROWS,
     RING,
     ROUNDING,
@@ -58,8 +57,8 @@ from kernels.pressure_model import (
     learn,
     span_us,
 )
+from kernels.units import DAY_US, HOUR_US
 
-HOUR_US: Final = 3.6e9
 SHAPE: Final = 0.5  # where the pressure without its jumps must stand between top and threshold
 EVEN_KNOWN: Final = 0.2  # share of the whole rise that must be no jump either
 EVEN_YOUNG: Final = 0.4

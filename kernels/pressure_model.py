@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.excursion import jumps, profile_close
+from kernels.units import DAY_US
 
-DAY_US: Final = 24 * 3.6e9
 RING: Final = 12  # periods kept
 FIRST_ROWS: Final = 16.0  # rows of the first periods; ready after RING of them
 EXCEED: Final = 0.003  # chance of a healthy period above the threshold

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from kernels.units import DAY_US
+
 AT_US: Final = 0
 UTC_OFFSET_US: Final = 1
 MODE: Final = 2
@@ -21,8 +23,6 @@ PULSE_EVERY_US: Final = 4
 PULSE_DURATION_US: Final = 5
 BY_LIMIT: Final = 6  # 0/1, the rate is the registered minimum, whatever that is; no kernel reads it
 PROGRAM_SIZE: Final = 8
-
-DAY_US: Final = 8.64e10
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -32,11 +32,10 @@ from kernels.borrow import borrow
 from kernels.drive import HABIT_UL
 from kernels.level_sensor import DRIFT_DAY_SD
 from kernels.stroke import COUNTER_SOURCE, FLOW_DOUBT, FLOW_SD, Z95, encoder_ratio
+from kernels.units import DAY_US, HOUR_US
 
 WATCH_US: Final = 48.0 * 3.6e9  # us after the restart [P]
 TRUMPET_H: Final = 31.0 / 60.0  # [S] IEC 60601-2-24, longest observation window
-HOUR_US: Final = 3.6e9
-DAY_US: Final = 8.64e10
 NOBODY, BY_COUNTER, BY_FLOW, BY_LEVEL = 0.0, 1.0, 2.0, 3.0  # who raised it
 MEAN_ROWS: Final = 16.0  # level readings in the mean [P]
 NOISE_ROWS: Final = 128.0  # and in its noise [P]

@@ -38,9 +38,8 @@ from kernels import state as st
 from kernels.borrow import borrow
 from kernels.drive import MOVED
 from kernels.lows import close_block, held, learn_block, low_row, reset_low, shift
-from kernels.pressure_model import DAY_US
+from kernels.units import DAY_US, HOUR_US
 
-HOUR_US: Final = 3.6e9
 AT: Final = st.STARVATION
 LEVEL: Final = AT + st.LOW_LEVEL
 SHORT: Final = 0.8  # of the healthy share

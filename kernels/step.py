@@ -70,8 +70,8 @@ from kernels.state import (
     T_US,
     WEAR_LEVEL,
 )
+from kernels.units import HOUR_US
 
-HOUR_US: Final = 3.6e9
 FLOW_STOOD: Final = DRV_FLOW + drive.READINGS  # rows since measured flow last moved
 SIGNAL_SIZE: Final = 3  # row, code, level
 OCCLUSION: Final = 0  # signal codes

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from contract.facts import Fact, fact_sort_key
+from contract.times import DAY_US
 from processors import deadlines, pump_state, timeline, uploads
 from processors import fold as physics
-from processors.pump_state import DAY_US
 from processors.timeline import Sighting
 
 

@@ -18,11 +18,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from contract.facts import Cause, Priority
+from contract.times import DAY_US
 from kernels import dose, fluid_habit, occlusion, pulses
 from kernels import state as s
 from processors import risk
 from processors.alerts import Condition
-from processors.pump_state import DAY_US, PumpState
+from processors.pump_state import PumpState
 
 ENTRIES: Final = 4  # of an excursion's profile that say how it goes on
 SETTLES: Final = 0.8

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from contract.events import Bolus
 from contract.facts import Cause
+from contract.times import DAY_US, HOUR_US
 from kernels import dose, reservoir
 from kernels import state as s
 from processors import risk
 from processors.alerts import Condition
-from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState, whole_us
+from processors.pump_state import Clinic, PumpState, whole_us
 from processors.watches import Bridge
 
 WITHIN_US: Final = HOUR_US  # contract: starts within an hour of the fill

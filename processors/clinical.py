@@ -24,12 +24,13 @@ from contract.events import (
     VolumeReported,
 )
 from contract.facts import Cause
+from contract.times import DAY_US
 from kernels import dose, ledger, reservoir, volumes
 from kernels import state as s
 from processors import device_events, risk
 from processors.alerts import Condition
 from processors.program import compile_program, with_minimum_rate
-from processors.pump_state import DAY_US, Clinic, Program, PumpState, whole_us
+from processors.pump_state import Clinic, Program, PumpState, whole_us
 from processors.timeline import LATEST_US, Settled
 
 IMPLAUSIBLE_FACTOR: Final = 3.0  # contract, program_implausible: more than 3x the daily dose before

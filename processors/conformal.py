@@ -22,10 +22,10 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from contract.times import DAY_US
 from kernels import emptying, ledger, level_sensor
 from kernels import state as s
 
-DAY_US: Final = 86_400_000_000
 MISS: Final = 0.1  # of the truths lie outside p05-p95
 STEP: Final = (
     0.2  # sixty checks, less than the 90 days between refills, bring the share to within 0.1 of MISS

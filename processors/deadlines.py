@@ -13,6 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from contract.facts import Cause, Fact, Readiness
+from contract.times import DAY_US
 from kernels import state as s
 from kernels import volumes
 from processors import (
@@ -30,7 +31,7 @@ from processors import (
     windows,
 )
 from processors.alerts import Condition, Response
-from processors.pump_state import DAY_US, Program, PumpState
+from processors.pump_state import Program, PumpState
 
 FOREVER: Final = 2**62
 WINDOW_PATIENCE_US: Final = 2 * DAY_US  # contract: a present 48 h past its end closes a window

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from contract.events import DeviceAlarm, Note
 from contract.facts import Cause
+from contract.times import DAY_US, HOUR_US
 from kernels import drive, volumes
 from kernels import state as s
 from processors import risk, stopped_flow
 from processors.alerts import Condition
-from processors.pump_state import DAY_US, HOUR_US, PumpState
+from processors.pump_state import PumpState
 from processors.timeline import Settled
 
 MRI_GRACE_US: Final = 2 * HOUR_US  # contract, stall_overdue: still standing 2 h after the window

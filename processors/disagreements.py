@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from contract.events import DeviceAlarm, VolumeReported
 from contract.facts import Cause
+from contract.times import DAY_US, HOUR_US
 from kernels import reservoir
 from kernels import state as s
 from kernels.drive import HABIT_UL
@@ -27,7 +28,7 @@ from processors import marks
 from processors.alerts import Condition, is_on
 from processors.clinical import EXACTLY
 from processors.device_events import MRI_GRACE_US
-from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState
+from processors.pump_state import Clinic, PumpState
 from processors.watches import DeviceWord, Mark
 
 FAR: Final = 0.05  # of the reservoir: a reservoir alarm nearer than this to where it belongs agrees [P], as a refill's limit

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted
 from contract.facts import Cause, Fact, Readiness
+from contract.times import DAY_US
 from kernels import dose, fluid_habit, step, volumes
 from kernels import state as s
 from processors import (
@@ -25,7 +26,7 @@ from processors import (
 from processors.alerts import Condition
 from processors.answers import response_to
 from processors.deadlines import FOREVER, STOPPED, Course
-from processors.pump_state import DAY_US, Program, PumpState
+from processors.pump_state import Program, PumpState
 from processors.timeline import NEVER_US, Items, Key, Settled, SkewChanged
 
 

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
+from contract.times import DAY_US
 from kernels import dose, reservoir
 from kernels import state as s
 from kernels.stroke import RATIO_PRIOR
 from processors import conformal, risk
 from processors.alerts import Condition, is_on
-from processors.pump_state import DAY_US, PumpState, whole_us
+from processors.pump_state import PumpState, whole_us
 
 FAR_US: Final = round(3652.5 * DAY_US)  # contract: null times beyond ten years
 DRY_ON, DRY_OFF = 0.5, 0.2  # contract, dry_before_alarm

@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 
 from contract.facts import Cause
+from contract.times import HOUR_US
 from kernels import dose, fluid, fluid_habit
 from kernels import state as s
 from processors import risk
 from processors.alerts import Condition, is_on
-from processors.pump_state import HOUR_US, PumpState
+from processors.pump_state import PumpState
 
 ON_DELAY_US: Final = round(2.2 * HOUR_US)
 """How long a level must be low or over before it is said [P]. A full stop is said 4 h after it, 3.1 h for high-risk patients: after

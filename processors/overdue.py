@@ -12,10 +12,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from contract.facts import Cause, Priority
+from contract.times import DAY_US, HOUR_US
 from kernels import state as s
 from processors.alerts import Condition
 from processors.device_events import MRI_GRACE_US
-from processors.pump_state import DAY_US, HOUR_US, Clinic, PumpState
+from processors.pump_state import Clinic, PumpState
 from processors.watches import Overdue
 
 AGAIN_US: Final = HOUR_US  # a rotor seen to move once is looked at again

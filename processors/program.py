@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.events import ProgramSet
+from contract.times import DAY_US, MINUTE_US
 from kernels import dose, pulses
 
-MINUTE_US: Final = 60_000_000
-DAY_US: Final = 86_400_000_000
 _MODES: Final = {
     "continuous": dose.CONTINUOUS,
     "flex": dose.FLEX,

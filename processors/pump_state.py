@@ -19,10 +19,6 @@ from processors.day_balance import Days
 from processors.timeline import GENESIS, NEVER_US, Clock, Key
 from processors.watches import Bridge, DeviceWord, Overdue, Refill, Restart
 
-DAY_US: Final = 86_400_000_000
-HOUR_US: Final = 3_600_000_000
-
-
 _LONGEST_US: Final = 2**61
 
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.facts import Cause, Readiness
+from contract.times import HOUR_US
 from kernels import air, channels, drive, fluid_habit, health, reservoir, wear
 from kernels import state as s
 from processors.alerts import Condition
 from processors.channel_needs import NEEDS, Need, serves
-from processors.pump_state import HOUR_US, PumpState
+from processors.pump_state import PumpState
 from processors.ready_words import ABSENT, LOST, READY, WARMING, said
 
 RARE_US: Final = 48 * HOUR_US  # of rows without a reading: a channel that comes once a day is there

@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from contract.events import Bolus, PumpEvent
 from contract.facts import Cause
+from contract.times import DAY_US
 from kernels import dose, reservoir, restart
 from kernels import state as s
 from processors import risk
 from processors.alerts import Condition, is_on
-from processors.pump_state import DAY_US, Clinic, PumpState, whole_us
+from processors.pump_state import Clinic, PumpState, whole_us
 
 LONG_US: Final = DAY_US  # contract: a stop, stall or occlusion of 24 h or more
 _WITNESSES: Final = {restart.BY_COUNTER: "counter", restart.BY_FLOW: "flow", restart.BY_LEVEL: "level"}

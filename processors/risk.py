@@ -16,10 +16,11 @@ from typing import Final
 import numpy as np
 
 from contract.facts import Cause
+from contract.times import HOUR_US
 from kernels import dose, fluid, fluid_habit
 from kernels import state as s
 from processors.alerts import is_on
-from processors.pump_state import HOUR_US, PumpState
+from processors.pump_state import PumpState
 
 Harm = tuple[int | None, int | None]
 

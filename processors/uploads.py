@@ -10,24 +10,23 @@ from msgspec.structs import replace
 
 from contract.events import AlertAck, AlertShelved, PumpExplanted, PumpRegistered, Telemetry
 from contract.facts import Alert, Cause, Priority
+from contract.times import HOUR_US, MINUTE_US
 from processors import alerts
 from processors.alerts import Book, Condition
 from processors.answers import response_to
 from processors.pump_state import whole_us
 from processors.timeline import LATEST_US, NEVER_US, Settled, seen_us
 
-_MINUTE_US: Final = 60_000_000
-_HOUR_US: Final = 60 * _MINUTE_US
-SAME_UPLOAD_US: Final = 10 * _MINUTE_US  # contract: belongs to the counted upload
+SAME_UPLOAD_US: Final = 10 * MINUTE_US  # contract: belongs to the counted upload
 CLOSE_US: Final = (
     2 * SAME_UPLOAD_US
 )  # stated closer than this, a late upload and a prompt one may belong together
-SHORTEST_WAIT_US: Final = 30 * _MINUTE_US
-WAIT_UNTIL_KNOWN_US: Final = 48 * _HOUR_US
+SHORTEST_WAIT_US: Final = 30 * MINUTE_US
+WAIT_UNTIL_KNOWN_US: Final = 48 * HOUR_US
 WAIT_INTERVALS: Final = 3
 KNOWN_UPLOADS: Final = 3
 REMEMBERED: Final = 20
-HIGH_AFTER_US: Final = 24 * _HOUR_US
+HIGH_AFTER_US: Final = 24 * HOUR_US
 
 
 class UploadState(Struct, frozen=True, kw_only=True):
@@ -131,7 +130,7 @@ def _fire(state: UploadState, before_us: int) -> tuple[UploadState, list[Alert]]
     due = _deadline_us(state)
     if due is not None and due < before_us and state.last_us is not None:
         last_us = _last_us(state, state.last_us)
-        silent_h = (due - last_us) / _HOUR_US
+        silent_h = (due - last_us) / HOUR_US
         condition = Condition(
             cause=Cause.TELEMETRY_SILENT,
             at_us=due,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from contract.codec import decode_msgpack, with_received
 from contract.events import CHANNELS, Event
 from contract.facts import Quarantined
+from contract.times import SECOND_US
 from storage.queries import named
-
-_SECOND_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ async def levels(
 
 
 def _width_s(from_us: int, to_us: int, buckets: int) -> float:
-    return max(1.0, math.ceil((to_us - from_us) / _SECOND_US / buckets))
+    return max(1.0, math.ceil((to_us - from_us) / SECOND_US / buckets))
 
 
 async def events(

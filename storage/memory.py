@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from contract.codec import with_received
+from contract.times import DAY_US
 from storage.errors import InconsistentChangesError
 from storage.event_roles import StoredKey, merge_roles
 from storage.types import (
@@ -27,8 +28,7 @@ from storage.types import (
 Identity: TypeAlias = tuple[str, str, int, str, str, int]
 
 _RUN: Final = 1  # nothing is ever rebuilt here
-_DAY_US: Final = 86_400_000_000
-_MONTH_US: Final = 30 * _DAY_US
+_MONTH_US: Final = 30 * DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +218,9 @@ def _thinned(tables: _Tables, new: CheckpointRow) -> list[tuple[str, int]]:
     return [
         (new.pump, head_us)
         for head_us in heads
-        if (new.head_us - 2 * _DAY_US <= head_us < new.head_us and has_earlier(head_us, _DAY_US))
+        if (new.head_us - 2 * DAY_US <= head_us < new.head_us and has_earlier(head_us, DAY_US))
         or (
-            new.head_us - 70 * _DAY_US <= head_us < new.head_us - 35 * _DAY_US
+            new.head_us - 70 * DAY_US <= head_us < new.head_us - 35 * DAY_US
             and has_earlier(head_us, _MONTH_US)
         )
     ]

@@ -14,11 +14,9 @@ import numpy as np
 from contract.codec import decode_with_digest, json_to_wire
 from contract.events import Tick
 from contract.facts import Quarantined
-from contract.times import format_us
+from contract.times import DAY_US, HOUR_US, format_us
 from processors.timeline import Sighting
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
 START_US = 1_770_000_000_000_000 // DAY_US * DAY_US
 
 

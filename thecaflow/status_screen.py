@@ -9,14 +9,12 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from storage.overview import OpenAlertRow
 from thecaflow.overview import RATE_SPAN_US, Flow, Overview, by_harm
 
 NARROWEST: Final = 120  # columns, where standard output is no terminal
 STYLES: Final = {"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"}
-DAY_US: Final = 86_400_000_000
-HOUR_US: Final = 3_600_000_000
-MINUTE_US: Final = 60_000_000
 NO_ALERTS: Final = "no open alerts"
 NO_PUMPS: Final = "no pump is known yet"
 TABLE_FRAME: Final = 5

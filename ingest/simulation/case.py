@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from contract.times import format_us
+from contract.times import DAY_US, SECOND_US, format_us
 from ingest.simulation.clinic import Course
-from ingest.simulation.clock import DAY_US, SECOND_US, stream
+from ingest.simulation.clock import stream
 from ingest.simulation.designs import Design
 from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, days, minutes
+from contract.times import DAY_US, HOUR_US, MINUTE_US
+from ingest.simulation.clock import days, minutes
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, Span
 from ingest.simulation.entries import Entry, assessment, bolus, device_alarm, note

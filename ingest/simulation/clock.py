@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from typing import Final
 
 import numpy as np
 
-SECOND_US: Final = 1_000_000
-MINUTE_US: Final = 60 * SECOND_US
-HOUR_US: Final = 60 * MINUTE_US
-DAY_US: Final = 24 * HOUR_US
+from contract.times import DAY_US, MINUTE_US
 
 
 def stream(seed: int, pump_index: int, purpose: str) -> np.random.Generator:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.simulation.clock import SECOND_US, stream
+from contract.times import SECOND_US
+from ingest.simulation.clock import stream
 from ingest.simulation.effects import Span
 from ingest.simulation.programs import Floats, Times
 

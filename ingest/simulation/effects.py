@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.simulation.clock import DAY_US
+from contract.times import DAY_US
 from ingest.simulation.programs import Floats, Times
 
 FOREVER_US: Final = 2**62

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.simulation.clock import DAY_US, SECOND_US
+from contract.times import DAY_US, SECOND_US
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, factor
 from ingest.simulation.entries import Entry

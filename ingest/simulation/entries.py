@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from contract.times import format_us
-from ingest.simulation.clock import MINUTE_US
+from contract.times import MINUTE_US, format_us
 
 # At equal times the contract folds these first, and in this order; the simulator applies them in the same order.
 _RANK: Final[dict[str, int]] = {"pump_registered": 0, "reservoir_filled": 1, "program_set": 2}

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from contract.times import DAY_US, SECOND_US
 from ingest.simulation import stress
 from ingest.simulation.case import PumpCase, Uplink, assemble
 from ingest.simulation.clinic import Course, CourseBuilder
-from ingest.simulation.clock import DAY_US, SECOND_US, stream
+from ingest.simulation.clock import stream
 from ingest.simulation.designs import Design, alarming_late, draw_design
 from ingest.simulation.distortion import Distortion
 from ingest.simulation.effects import Effects

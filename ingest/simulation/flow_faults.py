@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from contract.times import DAY_US, HOUR_US
 from ingest.simulation.clinic import Course
-from ingest.simulation.clock import DAY_US, HOUR_US, minutes
+from ingest.simulation.clock import minutes
 from ingest.simulation.effects import Effects, Narrowing, Opening, Span
 from ingest.simulation.entries import Entry, device_alarm, note
 from ingest.simulation.labels import Label, overdose_us

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from contract.times import DAY_US, SECOND_US
 from ingest.simulation.case import PumpCase, Uplink, assemble
 from ingest.simulation.clinic import Course, continuous, fill_entry, registration
-from ingest.simulation.clock import DAY_US, SECOND_US, days, minutes
+from ingest.simulation.clock import days, minutes
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects
 from ingest.simulation.entries import Entry, assessment, bolus, note

@@ -10,8 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from contract.errors import InvalidTimeError, UnusableInputError
-from contract.times import format_us, parse_rfc3339
-from ingest.simulation.clock import HOUR_US
+from contract.times import HOUR_US, format_us, parse_rfc3339
 
 WITHDRAWAL_HOURS: Final = (
     8.0,

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from ingest.simulation.clock import HOUR_US
+from contract.times import HOUR_US
 from ingest.simulation.designs import Design
 from ingest.simulation.distortion import Bent, Distortion
 from ingest.simulation.labels import Label

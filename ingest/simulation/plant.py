@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.simulation.clock import HOUR_US
+from contract.times import HOUR_US
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, factor
 from ingest.simulation.programs import Floats, StepFlow, Times

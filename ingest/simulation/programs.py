@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from contract.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ingest.simulation.entries import Entry
 
 Times: TypeAlias = NDArray[np.int64]

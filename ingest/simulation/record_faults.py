@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from contract.times import format_us
+from contract.times import DAY_US, HOUR_US, format_us
 from ingest.simulation.clinic import REFILL_SHARE, Course, continuous, fill_entry
-from ingest.simulation.clock import DAY_US, HOUR_US, minutes
+from ingest.simulation.clock import minutes
 from ingest.simulation.effects import FOREVER_US, Effects, Span
 from ingest.simulation.entries import Entry, device_alarm
 from ingest.simulation.labels import overdose_us

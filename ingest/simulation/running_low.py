@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from contract.times import format_us
-from ingest.simulation.clock import DAY_US, MINUTE_US
+from contract.times import DAY_US, MINUTE_US, format_us
 from ingest.simulation.designs import Design
 from ingest.simulation.labels import Label, withdrawal_us
 from ingest.simulation.plant import Plant

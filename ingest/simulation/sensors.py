@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, stream
+from contract.times import DAY_US, HOUR_US, MINUTE_US
+from ingest.simulation.clock import stream
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects, factor, growth
 from ingest.simulation.plant import Plant

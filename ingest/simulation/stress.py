@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from contract.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ingest.simulation.case import Uplink
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ingest.simulation.designs import Design, log_uniform
 from ingest.simulation.distortion import Bent, Distortion
 from ingest.simulation.effects import Effects, Span

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import Effects
 from ingest.simulation.labels import HALF_LIFE_HOURS, WITHDRAWAL_HOURS, WITHDRAWAL_LEVEL, Label

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from contract.times import format_us
+from contract.times import MINUTE_US, SECOND_US, format_us
 from ingest.ids import RANDOM_BYTES, uuid7
 from ingest.simulation.case import PumpCase
-from ingest.simulation.clock import MINUTE_US, SECOND_US, stream
+from ingest.simulation.clock import stream
 from ingest.simulation.distortion import Distorter
 from ingest.simulation.effects import Span
 from ingest.simulation.entries import Entry

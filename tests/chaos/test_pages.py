@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from contract.times import format_us
+from contract.times import HOUR_US, format_us
 from kernels import step
 from tests.native import NativeStack
 from tests.paging import OPEN_WITHIN_S, Receiver, Webhook, receiver_behind
@@ -23,7 +23,6 @@ from tests.workers import REAL, WorkerProcess, make_tables, until, workers
 from thecaflow.settings import Settings
 
 PUMP, SITE = "pump-7", "chaos"
-HOUR_US = 3_600_000_000
 SETTLE_S = 8.0
 """Time for a false end to be paged: 2 s scrape, 2 s rules, 2 or 5 s in Alertmanager."""
 

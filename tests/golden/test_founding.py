@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, parse_rfc3339
 
-DAY_US = 86_400_000_000
 FILL_US = parse_rfc3339("2026-01-01T00:00:00Z")
 DRY_DAY_AT_TOLERANCE = 150.2
 

@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from contract.events import CHANNELS as EVERY
 from contract.events import Telemetry
 from contract.facts import Alert, AlertState, Cause, Fact, Readiness
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from processors.analyse import analyse
 from processors.timeline import Sighting
 from thecaflow.evaluation.fold_pump import sightings

@@ -23,7 +23,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from contract.times import format_us
+from contract.times import HOUR_US, MINUTE_US, format_us
 from tests.integration.test_gateway import GatewayProcess, gateway_process
 from tests.native import NativeStack
 from tests.workers import REAL, WorkerProcess, fetch, free_port, make_tables, until, workers
@@ -33,8 +33,6 @@ from thecaflow.topics import create_topics
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 S_US = 1_000_000
-MINUTE_US = 60 * S_US
-HOUR_US = 60 * MINUTE_US
 RISES_IN_US = 30 * S_US
 """How long after a pump's first event its alert becomes high: enough for a dozen commands before."""
 ROWS = 31

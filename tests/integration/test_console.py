@@ -13,12 +13,13 @@ from aiokafka.structs import ConsumerRecord
 
 from contract.codec import decode_msgpack
 from contract.events import AlertAck
+from contract.times import SECOND_US
 from dashboards.console.database import CONNECTIONS
 from storage.pool import single
 from tests.consoles import ConsoleProcess, Log, add_token, console_process, register
 from tests.integration.test_gateway import gateway_process, read_log
 from tests.native import NativeStack
-from tests.unit.storage.rows import SECOND_US, T0_US, alert, dose
+from tests.unit.storage.rows import T0_US, alert, dose
 from tests.workers import fetch, make_tables, until
 from thecaflow.settings import Settings
 

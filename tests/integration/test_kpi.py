@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from contract import codec
+from contract.times import DAY_US, SECOND_US
 from storage import pool
 from storage.commit import commit
 from storage.migrate import migrate
 from tests.unit.contract.samples import ENVELOPE, PAYLOADS
-from tests.unit.storage.rows import DAY_US, SECOND_US, batch, note
+from tests.unit.storage.rows import batch, note
 from thecaflow.settings import Settings
 
 NEW_YEAR_US = (

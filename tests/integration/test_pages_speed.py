@@ -10,6 +10,7 @@ from statistics import quantiles
 import httpx
 import pytest
 
+from contract.times import DAY_US
 from storage import history
 from storage.history import AlertSearch
 from storage.pool import single
@@ -20,7 +21,6 @@ from thecaflow.settings import Settings
 LIMIT_S = 0.2
 """What people take as at once; 95 of 100 pages are within it."""
 TIMES = 40
-DAY_US = 86_400_000_000
 
 # Everything a month of such a fleet leaves behind: windows, forecasts, alerts of three lines, and for each tenth pump the
 # frames of a device that samples every ten minutes and uploads every four hours.

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from contract.times import SECOND_US
 from storage import console, login_links, pool
 from storage.commit import copy_facts
 from storage.types import FactRow
 from tests.consoles import Log, register
-from tests.unit.storage.rows import SECOND_US, T0_US, alert, dose, forecast
+from tests.unit.storage.rows import T0_US, alert, dose, forecast
 from tests.workers import make_tables
 from thecaflow.settings import Settings
 

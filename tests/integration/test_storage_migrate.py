@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from contract.errors import SchemaVersionError
+from contract.times import DAY_US
 from storage import pool
 from storage.commit import commit
 from storage.migrate import Migration, migrate, require_current, shipped
-from tests.unit.storage.rows import DAY_US, T0_US, batch, frame, note
+from tests.unit.storage.rows import T0_US, batch, frame, note
 from thecaflow.settings import Settings
 
 SCHEMA = """

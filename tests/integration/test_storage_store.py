@@ -11,6 +11,7 @@ import pytest
 
 from contract.errors import SchemaVersionError, UnreachableError, UnusableInputError
 from contract.events import CHANNELS
+from contract.times import DAY_US, SECOND_US
 from storage import commit as commit_module
 from storage import facts, pgcopy, pool, tokens
 from storage.event_rows import EVENT_COLUMNS, encode_events
@@ -19,7 +20,7 @@ from storage.queries import named
 from storage.store import DatabaseStore, Store
 from storage.types import QuarantineRow, StateRow, TokenRow
 from tests.native import NativeStack
-from tests.unit.storage.rows import DAY_US, SECOND_US, T0_US, alert, batch, dose, forecast, frame, note
+from tests.unit.storage.rows import T0_US, alert, batch, dose, forecast, frame, note
 from tests.unit.storage.store_suite import TOPIC, StoreSuite
 
 EMPTY = "TRUNCATE events, event_ids, state, progress, checkpoint, quarantine, dose, forecast, alert, outbox, token, pump"

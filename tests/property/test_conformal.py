@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from contract.times import DAY_US
 from kernels import ledger, reservoir
 from kernels import state as s
 from processors import conformal
-from processors.conformal import DAY_US, Conformal
+from processors.conformal import Conformal
 from tests.naive_reservoir import TruePump
 
 Generator = np.random.Generator

@@ -9,14 +9,14 @@ import pytest
 
 from contract.codec import encode_fact
 from contract.facts import Alert, Dose
-from contract.times import format_us
+from contract.times import DAY_US, HOUR_US, format_us
 from processors import heads
 from processors.analyse import analyse
 from processors.believed import believed
 from storage.memory import MemoryStore
 from tests.partition import facts_of, feed
 from tests.property.test_arrival import cut, order, shuffled
-from tests.pump_days import DAY_US, HOUR_US, START_US, sightings, wire
+from tests.pump_days import START_US, sightings, wire
 
 SPAN_H = 120
 

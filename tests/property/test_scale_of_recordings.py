@@ -13,11 +13,10 @@ from msgspec.structs import replace
 from contract.codec import decode_json
 from contract.events import CHANNEL_INDEX, PumpEvent, Telemetry, Tick
 from contract.facts import Alert, Cause, Quarantined
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, parse_rfc3339
 from ingest import simulator
 from processors.analyse import analyse
 from processors.channel_needs import NEEDS
-from processors.pump_state import DAY_US, HOUR_US
 from processors.timeline import Sighting
 from tests.scaled import scaled
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from contract.times import format_us
+from contract.times import SECOND_US, format_us
 from ingest import simulator
-from ingest.simulation.clock import SECOND_US
 from thecaflow.commands.simulate import Duration
 from thecaflow.demo.fleet import FAULTS, DemoPlan
 from thecaflow.demo.place import demo_settings, shell_exports

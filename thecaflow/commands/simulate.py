@@ -19,9 +19,8 @@ import zstandard
 
 from contract.errors import InvalidTimeError
 from contract.events import CHANNELS
-from contract.times import format_us, parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_us, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ingest.simulation.designs import MAKERS
 from ingest.simulation.founding import DEFAULT_DAYS, SENSORS
 

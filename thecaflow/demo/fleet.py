@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulator import FaultRequest, FleetPlan, FoundingPlan, PumpCase, Uplink, parse_fault
 
 FAULTS: Final = (

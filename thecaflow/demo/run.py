@@ -7,8 +7,8 @@ import time
 
 from contract.codec import decode_fact
 from contract.facts import Alert, Fact
+from contract.times import DAY_US
 from ingest import simulator
-from ingest.simulation.clock import DAY_US
 from storage import facts as stored_facts
 from storage import pool
 from thecaflow import comparison

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from contract.facts import Dose
-from contract.times import format_us
+from contract.times import DAY_US, format_us
 from ingest.simulator import Label
 from thecaflow.demo.grade import FalseAlarm, Grade
 from thecaflow.demo.pages import Delivery, PageGrade
@@ -17,7 +17,6 @@ from thecaflow.status_screen import STYLES, span
 
 DAYS_BEFORE = 2
 DAYS_AFTER = 4
-_DAY_US = 86_400_000_000
 
 
 def faults(grade: Grade, told: PageGrade | None = None) -> Table:
@@ -80,8 +79,8 @@ def ledger(doses: Sequence[Dose], label: Label) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("day", "programmed ug", "sensed ug", "at the tip ug", "bolus uL", "priming uL", "coverage"):
         table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
-    first_us = label.onset_us - DAYS_BEFORE * _DAY_US
-    last_us = label.onset_us + (DAYS_AFTER + 1) * _DAY_US
+    first_us = label.onset_us - DAYS_BEFORE * DAY_US
+    last_us = label.onset_us + (DAYS_AFTER + 1) * DAY_US
     for dose in doses:
         if first_us < dose.to_us <= last_us:
             struck = dose.from_us < label.onset_us <= dose.to_us

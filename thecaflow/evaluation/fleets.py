@@ -15,9 +15,8 @@ from typing import Final
 
 import msgspec
 
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulation.faults import FaultRequest
 from ingest.simulator import FleetPlan, Uplink
 from thecaflow.evaluation.scores import PumpScore

@@ -19,8 +19,7 @@ from rich import box
 from rich.table import Table
 
 from contract.facts import Alert, Cause
-from contract.times import format_us
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
+from contract.times import DAY_US, HOUR_US, MINUTE_US, format_us
 from ingest.simulation.labels import withdrawal_us
 from processors.analyse import analyse
 from thecaflow.evaluation.bars import Verdict

@@ -21,8 +21,8 @@ from rich import box
 from rich.table import Table
 
 from contract.events import PumpEvent, Telemetry
+from contract.times import DAY_US, HOUR_US, SECOND_US
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, SECOND_US
 from ingest.simulation.faults import FaultRequest
 from ingest.simulator import FleetPlan, Uplink
 from thecaflow.evaluation.bars import Verdict

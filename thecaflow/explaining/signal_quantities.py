@@ -9,8 +9,9 @@ import numpy as np
 
 from dashboards.console.pages.evidence import split_unit
 from dashboards.console.pages.plots import CHANNEL_WORDS
-from kernels import air, channels, drive, health, leak, lows, movement, occlusion, starvation
+from kernels import air, channels, drive, health, leak, movement, occlusion, starvation
 from kernels import state as s
+from kernels.units import HOUR_US
 from thecaflow.explaining.quantity import (
     TIME,
     Quantity,
@@ -37,7 +38,7 @@ def _rough_share(x: Vector) -> float:
 def _limit_us(x: Vector) -> float:
     left_kpa = float(x[s.PRESSURE_LIMIT_KPA] - x[s.OCC_LAST_LOW_KPA])
     slope = float(x[s.OCC_SLOPE_KPA_H])
-    return float(x[s.OCC_LAST_US]) + max(left_kpa, 0.0) / slope * occlusion.HOUR_US if slope > 0.0 else np.nan
+    return float(x[s.OCC_LAST_US]) + max(left_kpa, 0.0) / slope * HOUR_US if slope > 0.0 else np.nan
 
 
 OCCLUSION: Final = (
@@ -104,7 +105,7 @@ def _low(at: int, channel: str) -> tuple[Quantity, ...]:
         threshold("Out of habit below", "kPa", at + s.LOW_LIMIT, channel=channel),
         measured("Below the limit", "kPa", lambda x: float(x[at + s.LOW_LIMIT] - x[at + s.LOW_LAST])),
         measured("Blocks below the limit", "", at + s.LOW_OUT_N),
-        habit("Usual length of a block", "h", slot(at + s.LOW_SPAN_US, 1.0 / lows.HOUR_US)),
+        habit("Usual length of a block", "h", slot(at + s.LOW_SPAN_US, 1.0 / HOUR_US)),
     )
 
 
@@ -203,7 +204,7 @@ def _kept(place: int, name: str) -> tuple[Quantity, ...]:
     words = CHANNEL_WORDS[name]
 
     def hours(since: int) -> Callable[[Vector], float]:
-        return lambda x: float(x[s.CH_CLOCK_US] - x[since]) / lows.HOUR_US
+        return lambda x: float(x[s.CH_CLOCK_US] - x[since]) / HOUR_US
 
     def stands(x: Vector) -> float:
         if np.isnan(x[at + channels.VALUE]):
@@ -213,7 +214,7 @@ def _kept(place: int, name: str) -> tuple[Quantity, ...]:
 
     def beyond(x: Vector) -> float:
         run_us = max(channels.LOST_US, channels.FACTOR * float(x[at + channels.HABIT_US]))
-        return np.nan if np.isnan(x[at + channels.VALUE]) else run_us / lows.HOUR_US
+        return np.nan if np.isnan(x[at + channels.VALUE]) else run_us / HOUR_US
 
     return (
         measured(f"{words}: rows without a reading for", "h", hours(at + channels.VALID_US)),
@@ -223,11 +224,11 @@ def _kept(place: int, name: str) -> tuple[Quantity, ...]:
 
 
 def _silent_for(slot_us: int) -> Callable[[Vector], float]:
-    return lambda x: float(x[s.CH_CLOCK_US] - x[slot_us]) / lows.HOUR_US
+    return lambda x: float(x[s.CH_CLOCK_US] - x[slot_us]) / HOUR_US
 
 
 MONITORING: Final = (
-    threshold("Lost from rows without a reading for", "h", lambda _: channels.LOST_US / lows.HOUR_US),
+    threshold("Lost from rows without a reading for", "h", lambda _: channels.LOST_US / HOUR_US),
     *(one for place, name in enumerate(channels.NAMES[: channels.NOISY]) for one in _kept(place, name)),
     measured("Reservoir level: rows without a reading for", "h", _silent_for(s.CH_LEVEL_VALID_US)),
     measured("Reservoir level: stands while the program asked for", "µL", s.CH_LEVEL_RUN_UL),

@@ -22,7 +22,7 @@ from contract.events import (
     ReservoirFilled,
     Telemetry,
 )
-from contract.times import format_us
+from contract.times import HOUR_US, format_us
 
 PRESENT: Final = ("delivered_ul", "reservoir_ml", "pressure_kpa", "motor_ma")
 RATE_UL_H: Final = 100 / 24
@@ -31,7 +31,6 @@ FILLED_ML: Final = 20.0
 INTRODUCED: Final = ("registered", "filled", "program")
 ENDED: Final = "explanted"
 POOL: Final = 512
-HOUR_US: Final = 3_600_000_000
 _PACKED_UINT32: Final = b"\xce"
 _MARKED_SEQ: Final = 0xA5A5A5A5  # seldom enough in other bytes to be found as the place of the number
 _MARKED_US: Final = 1_111_111_111_111_111

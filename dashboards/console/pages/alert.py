@@ -12,10 +12,10 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 
 from contract.errors import UnreachableError
+from contract.times import MINUTE_US
 from dashboards.console.detection import Explanation
 from dashboards.console.pages.alert_view import AlertView, alert_for
 from dashboards.console.pages.show import AnyRequest, page, wants_part
-from dashboards.console.pages.words import MINUTE_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from ingest.problems import Problem

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from contract.events import AlertAck, AlertShelved
+from contract.times import DAY_US, HOUR_US
 from dashboards.causes import CAUSES, CauseText
 from dashboards.clearing import CLEARING
 from dashboards.console.pages.evidence import Said, in_words
 from dashboards.console.pages.plots import channels_of
 from dashboards.console.pages.show import ask_or
 from dashboards.console.pages.therapy import infection_at
-from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow

@@ -6,9 +6,9 @@ from functools import singledispatch
 from typing import Any, Final
 
 from contract import events as said
+from contract.times import SECOND_US
 from dashboards.console.pages.words import absolute, duration, number
 
-_SECOND_US: Final = 1_000_000
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 TYPE_WORDS: Final = {
@@ -59,7 +59,7 @@ def _(event: said.ProgramSet) -> str:
     parts = [_step(step, alone=len(event.steps) == 1) for step in event.steps]
     if event.periodic_bolus is not None:
         pulse = event.periodic_bolus
-        every = duration(round(pulse.every_s * _SECOND_US))
+        every = duration(round(pulse.every_s * SECOND_US))
         parts.append(f"pulses of {number(pulse.volume_ul)} µL every {every}")
     rates = "; ".join(parts)
     return f"{event.mode.replace('_', ' ')}: {rates}" if rates else event.mode.replace("_", " ")
@@ -79,7 +79,7 @@ def _(event: said.Bolus) -> str:
     if event.dose_ug is not None:
         text += f", {number(event.dose_ug)} µg"
     if event.duration_s:
-        text += f" over {duration(round(event.duration_s * _SECOND_US))}"
+        text += f" over {duration(round(event.duration_s * SECOND_US))}"
     if event.delivered_ul is not None:
         text += f"; {number(event.delivered_ul)} µL delivered"
     return text

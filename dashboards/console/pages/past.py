@@ -11,11 +11,11 @@ from litestar.di import NamedDependency
 from litestar.response import Template
 
 from contract.errors import InvalidTimeError
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, parse_rfc3339
 from dashboards.causes import CAUSES
 from dashboards.console import visible
 from dashboards.console.pages.show import PRIORITIES, AnyRequest, page, wants_part
-from dashboards.console.pages.words import DAY_US, STATE_WORDS
+from dashboards.console.pages.words import STATE_WORDS
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from storage.history import AlertFound, AlertSearch

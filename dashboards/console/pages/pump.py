@@ -11,7 +11,7 @@ from litestar.response import Template
 
 from contract.errors import InvalidTimeError, UnreachableError
 from contract.facts import Readiness
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, parse_rfc3339
 from dashboards.console import visible
 from dashboards.console.pages.plots import CHANNEL_WORDS, Mark, channel_plots, dose_plot
 from dashboards.console.pages.pump_view import (
@@ -23,7 +23,6 @@ from dashboards.console.pages.pump_view import (
 )
 from dashboards.console.pages.reservoir import fan_of, fan_plot
 from dashboards.console.pages.show import AnyRequest, ask_or, page, whole
-from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.parts import Console
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import PumpNow

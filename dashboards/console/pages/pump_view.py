@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from contract.events import Assessment, ProgramSet, ReservoirFilled
 from contract.facts import Cause
+from contract.times import DAY_US, HOUR_US
 from dashboards.causes import CAUSES
 from dashboards.console.pages.therapy import TYPES, Told, therapy
-from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.snapshot import AlertNow, PumpNow
 from storage import history
 from storage.history import AlertFound, AlertSearch, DoseSpan, ForecastPoint, PastEvent

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.events import ProgramSet
+from contract.times import DAY_US, HOUR_US
 from dashboards.console.pages.plots import Mark, Plot
-from dashboards.console.pages.words import DAY_US, HOUR_US, absolute, interval, number
+from dashboards.console.pages.words import absolute, interval, number
 from storage.console import PumpNow
 
 _WEEK_MIN: Final = 7 * 1440

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contract.events import Bolus, Note, ProgramSet, ReservoirFilled
+from contract.times import DAY_US, HOUR_US
 from dashboards.console.pages.reservoir import mean_rate_ul_h
-from dashboards.console.pages.words import DAY_US, HOUR_US, duration, number
+from dashboards.console.pages.words import duration, number
 from storage.history import PastEvent
 
 TYPES: Final = ("program_set", "reservoir_filled", "bolus", "note")

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from contract.times import format_us
+from contract.times import DAY_US, HOUR_US, MINUTE_US, format_us
 
-MINUTE_US: Final = 60_000_000
-HOUR_US: Final = 60 * MINUTE_US
-DAY_US: Final = 24 * HOUR_US
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 PRIORITY_WORDS: Final = {"high": "High", "medium": "Medium", "low": "Low", "info": "Info"}

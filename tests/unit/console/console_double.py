@@ -12,6 +12,7 @@ from litestar.testing import AsyncTestClient
 
 from contract.errors import UnreachableError
 from contract.facts import Readiness
+from contract.times import HOUR_US
 from dashboards.console.app import Parts, make_app
 from dashboards.console.detection import Explanation
 from dashboards.console.logins import TokenSessions
@@ -30,7 +31,6 @@ from storage.queries import named
 from storage.types import TokenRow
 
 NOW_US = 1_800_000_000_000_000
-HOUR_US = 3_600_000_000
 
 
 def pump(name: str, site: str | None = "ward-a", **changes: Any) -> PumpNow:

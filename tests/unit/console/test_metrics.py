@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from contract.times import HOUR_US
 from dashboards.console.metrics import ConsoleMetrics, SnapshotCollector
 from dashboards.console.snapshots import Snapshots
-from tests.unit.console.console_double import HOUR_US, NOW_US, MemoryFleet, alert, pump
+from tests.unit.console.console_double import NOW_US, MemoryFleet, alert, pump
 
 
 def scraped(snapshots: Snapshots, limit_bytes: int = 0) -> dict[str, dict[tuple[str, ...], float]]:

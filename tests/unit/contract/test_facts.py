@@ -27,9 +27,8 @@ from contract.facts import (
     fact_name,
     fact_sort_key,
 )
-from contract.times import MAX_US
+from contract.times import DAY_US, MAX_US
 
-DAY_US = 86_400_000_000
 DOSE = Dose(
     pump="p1",
     at_us=DAY_US,

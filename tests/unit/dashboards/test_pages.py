@@ -17,13 +17,13 @@ from litestar.testing import TestClient
 
 from contract.errors import UnreachableError
 from contract.facts import Cause, Readiness
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from dashboards.clearing import CLEARING
 from dashboards.console.detection import Explanation, Section
 from dashboards.console.pages import routes
 from dashboards.console.pages.fleet import AT_FIRST
 from dashboards.console.pages.login import local
 from dashboards.console.pages.past import Asked
-from dashboards.console.pages.words import DAY_US, HOUR_US, MINUTE_US
 from dashboards.console.parts import Console, ConsoleSettings
 from dashboards.console.session import Viewer
 from dashboards.console.snapshot import AlertNow, PumpNow, Snapshot

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from contract.events import PeriodicBolus, ProgramSet, ProgramStep
+from contract.times import DAY_US, HOUR_US
 from dashboards.console.pages.plots import channel_plots, with_holes
 from dashboards.console.pages.reservoir import fan_of, fan_plot, mean_rate_ul_h
-from dashboards.console.pages.words import DAY_US, HOUR_US
 from dashboards.console.snapshot import PumpNow
 from storage.history import Channel, Channels
 

@@ -9,11 +9,10 @@ import pytest
 
 from contract.codec import decode_json
 from contract.facts import Quarantined
-from contract.times import format_us
+from contract.times import DAY_US, HOUR_US, format_us
 from dashboards.console.pages import therapy
 from dashboards.console.pages.pump_view import PumpPast
 from dashboards.console.pages.therapy import Told, infection_at
-from dashboards.console.pages.words import DAY_US, HOUR_US
 from storage.history import DoseSpan, PastEvent
 
 START_US = 1_767_225_600_000_000

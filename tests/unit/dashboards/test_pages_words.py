@@ -9,10 +9,10 @@ import pytest
 from contract.codec import decode_json
 from contract.events import Assessment
 from contract.facts import Quarantined
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from dashboards.console.pages import words
 from dashboards.console.pages.event_words import TYPE_WORDS, sentence
 from dashboards.console.pages.evidence import Said, in_words, split_unit
-from dashboards.console.pages.words import DAY_US, HOUR_US, MINUTE_US
 
 NOW_US = 1_780_000_000_000_000  # 2026-05-28T20:26:40Z
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from contract.facts import DEFAULT_PRIORITY, Alert, AlertState, Cause, EmptyAt, FlowRatio, Forecast, Priority
+from contract.times import DAY_US, HOUR_US
 from ingest.simulator import Label
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
 ZERO_US = 20_000 * DAY_US
 
 

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority
+from contract.times import HOUR_US
 from ingest.simulator import Label
-from tests.unit.evaluation.scored import HOUR_US, at, fault, healthy, line
+from tests.unit.evaluation.scored import at, fault, healthy, line
 from thecaflow.evaluation.matching import Verdict, alarms_of, match
 
 SPAN = (at(0), at(1000))

@@ -13,11 +13,10 @@ from rich.console import Console
 from contract.codec import decode_json
 from contract.events import Telemetry, Tick
 from contract.facts import Quarantined
+from contract.times import SECOND_US
 from ingest import simulator
 from thecaflow.evaluation import resampling
 from thecaflow.evaluation.resampling import Seen
-
-SECOND_US = 1_000_000
 
 
 def seen(pump: str, lasts_s: float, named: dict[int, bool], kind: str = "leak") -> Seen:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from contract.facts import Cause
+from contract.times import HOUR_US
 from ingest.simulator import Emptying
-from tests.unit.evaluation.scored import HOUR_US, at, fault, forecast, healthy, line
+from tests.unit.evaluation.scored import at, fault, forecast, healthy, line
 from thecaflow.evaluation.bars import NORMAL, STRESS, Bars, judge, shown
 from thecaflow.evaluation.bootstrap import Bootstrap, Estimate
 from thecaflow.evaluation.calibration import calibrate, pinball

@@ -17,9 +17,8 @@ from click.testing import CliRunner
 from contract import codec
 from contract.events import ProgramSet, ReservoirFilled, Telemetry
 from contract.facts import Cause, Quarantined
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from thecaflow.commands.simulate import command
 
 START_US = parse_rfc3339("2026-01-01T00:00:00Z")

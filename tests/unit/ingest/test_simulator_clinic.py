@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 
 START_US = parse_rfc3339("2026-01-01T00:00:00Z")
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulation.effects import Narrowing
 from ingest.simulation.labels import overdose_us
 from ingest.simulation.plant import Fill, run_plant

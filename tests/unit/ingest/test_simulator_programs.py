@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, stream
+from contract.times import DAY_US, HOUR_US, MINUTE_US
+from ingest.simulation.clock import stream
 from ingest.simulation.entries import Entry, bolus
 from ingest.simulation.programs import programmed_flow
 

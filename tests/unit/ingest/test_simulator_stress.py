@@ -11,9 +11,8 @@ import pytest
 from contract import codec
 from contract.events import Telemetry
 from contract.facts import Quarantined
-from contract.times import parse_rfc3339
+from contract.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US, parse_rfc3339
 from ingest import simulator
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ingest.simulation.distortion import Bent, Distorter, Distortion
 from ingest.simulation.effects import Span
 from ingest.simulation.observability import CARRIERS

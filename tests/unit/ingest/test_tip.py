@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contract.times import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulation import tip
-from ingest.simulation.clock import DAY_US, HOUR_US, MINUTE_US
 from ingest.simulation.designs import Design
 from ingest.simulation.effects import FOREVER_US, Effects, Narrowing
 from ingest.simulation.labels import Label

@@ -7,10 +7,10 @@ import pytest
 
 from contract.codec import decode_msgpack, encode_wire
 from contract.events import CHANNELS, ProgramSet, PumpExplanted, PumpRegistered, ReservoirFilled, Telemetry
+from contract.times import MINUTE_US
 from thecaflow.load.fleet import RATE_UL_H, Fleet
 
 T0_US = 1_790_000_000_000_000
-MINUTE_US = 60_000_000
 
 
 def fleet(pumps: int = 7, samples: int = 12, period_s: float = 1.0, seed: int = 3) -> Fleet:

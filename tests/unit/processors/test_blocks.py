@@ -7,9 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from contract.facts import Cause, Priority
+from contract.times import HOUR_US
 from kernels import state as s
 from processors import alerts, blocks
-from processors.pump_state import HOUR_US, PumpState, begin
+from processors.pump_state import PumpState, begin
 
 EVEN = [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0]
 SETTLING = [1.0, 5.6, 9.1, 11.8, 13.8, 15.4, 16.6]  # time constant of 3.7 h

@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from contract.times import DAY_US
 from kernels import ledger, reservoir
 from kernels import state as s
 from processors import conformal
-from processors.conformal import DAY_US, LEAST, MISS, MOST, STEP, Conformal
+from processors.conformal import LEAST, MISS, MOST, STEP, Conformal
 from tests.naive_reservoir import TruePump
 
 

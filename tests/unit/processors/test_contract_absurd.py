@@ -8,12 +8,12 @@ import pytest
 
 from contract.codec import encode_fact
 from contract.facts import Alert, Fact
-from contract.times import MAX_US, MIN_US, parse_rfc3339
+from contract.times import HOUR_US, MAX_US, MIN_US, parse_rfc3339
 from processors import heads
 from processors.analyse import analyse
 from storage.memory import MemoryStore
 from tests.partition import feed
-from tests.pump_days import HOUR_US, START_US, sightings
+from tests.pump_days import START_US, sightings
 from tests.unit.processors.test_fold import Story, story
 
 FLEX: dict[str, object] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contract.facts import Alert, Cause
-from contract.times import format_us
+from contract.times import HOUR_US, format_us
 from processors import alerts
-from tests.pump_days import HOUR_US, START_US
+from tests.pump_days import START_US
 from tests.unit.processors.test_alerts import HOUR, ack, run, said, seen
 from tests.unit.processors.test_fold import story
 

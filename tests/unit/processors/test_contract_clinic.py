@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.facts import Alert, Cause, Dose, Forecast
-from tests.pump_days import DAY_US, HOUR_US, START_US
+from contract.times import DAY_US, HOUR_US
+from tests.pump_days import START_US
 from tests.unit.processors.test_fold import DAY_H, Story, story
 
 

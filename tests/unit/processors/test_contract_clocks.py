@@ -7,13 +7,13 @@ import pytest
 
 from contract.codec import with_received
 from contract.facts import Alert, Cause
-from contract.times import format_us
+from contract.times import HOUR_US, format_us
 from processors import heads, timeline, uploads
 from processors.analyse import analyse
 from processors.believed import believed
 from storage.memory import MemoryStore
 from tests.partition import facts_of, feed
-from tests.pump_days import HOUR_US, START_US, PumpDays, sighting, sightings, wire
+from tests.pump_days import START_US, PumpDays, sighting, sightings, wire
 from tests.unit.processors.test_fold import Story, story
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Dose, Forecast, Priority
+from contract.times import HOUR_US
 from processors.analyse import Outcome, analyse
-from tests.pump_days import HOUR_US, START_US, PumpDays, sightings
+from tests.pump_days import START_US, PumpDays, sightings
 
 DAY_H = 24
 

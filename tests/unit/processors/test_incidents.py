@@ -7,10 +7,11 @@ import pytest
 from contract.codec import decode_json
 from contract.events import Tick
 from contract.facts import Alert, AlertState, Cause, Quarantined
+from contract.times import DAY_US, HOUR_US
 from ingest import simulator
 from processors.analyse import analyse
 from processors.timeline import Sighting
-from tests.pump_days import DAY_US, HOUR_US, START_US
+from tests.pump_days import START_US
 
 FAULTS = ("bridge_missing", "refill_mismatch", "stall_overdue", "restart_overdose", "device_disagrees")
 MINE = {Cause(fault) for fault in FAULTS}

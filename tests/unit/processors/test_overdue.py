@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.facts import Cause
-from contract.times import format_us
-from tests.pump_days import HOUR_US, START_US
+from contract.times import HOUR_US, format_us
+from tests.pump_days import START_US
 from tests.unit.processors.test_fold import Story, story
 
 EXPECTED = [(14.0, "active", "medium"), (36.0, "active", "high")]

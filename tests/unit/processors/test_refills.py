@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from contract.facts import Cause
-from contract.times import format_us
-from tests.pump_days import HOUR_US, START_US
+from contract.times import HOUR_US, format_us
+from tests.pump_days import START_US
 from tests.unit.processors.test_fold import Story
 
 AT_H = 600.0

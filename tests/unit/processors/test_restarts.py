@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from contract.facts import Alert, Cause
-from tests.pump_days import HOUR_US, START_US
+from contract.times import HOUR_US
+from tests.pump_days import START_US
 from tests.unit.processors.test_fold import Story, story
 
 RATE = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.facts import Alert, Cause
-from contract.times import format_us
-from tests.pump_days import HOUR_US, START_US
+from contract.times import HOUR_US, format_us
+from tests.pump_days import START_US
 from tests.unit.processors.test_fold import Story, story
 
 RISKS = (Cause.WITHDRAWAL_RISK, Cause.OVERDOSE_RISK)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from contract.times import HOUR_US, MINUTE_US
 from processors import timeline
 from processors.timeline import Clock, Settled
-from tests.pump_days import HOUR_US, START_US, PumpDays, sighting
-
-MINUTE_US = 60_000_000
+from tests.pump_days import START_US, PumpDays, sighting
 
 
 def days() -> PumpDays:

@@ -7,11 +7,10 @@ import numpy as np
 
 from contract.codec import encode_wire
 from contract.events import CHANNELS, Note, Telemetry
+from contract.times import DAY_US, SECOND_US
 from storage.types import Changes, CheckpointRow, EventRow, FactRow
 
 T0_US = 1_750_000_000_000_000  # 2025-06-15T15:06:40Z
-SECOND_US = 1_000_000
-DAY_US = 86_400 * SECOND_US
 
 
 def note(pump: str, identity: str, at_us: int = T0_US, **changed: Any) -> EventRow:

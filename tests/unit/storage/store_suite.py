@@ -5,21 +5,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from contract.times import DAY_US, SECOND_US
 from storage.errors import InconsistentChangesError
 from storage.store import Store
 from storage.types import FactRow, HistoryRequest, Known, QuarantineRow, StateRow
-from tests.unit.storage.rows import (
-    DAY_US,
-    SECOND_US,
-    T0_US,
-    alert,
-    batch,
-    checkpoint,
-    dose,
-    forecast,
-    frame,
-    note,
-)
+from tests.unit.storage.rows import T0_US, alert, batch, checkpoint, dose, forecast, frame, note
 
 TOPIC = "pump-events"
 

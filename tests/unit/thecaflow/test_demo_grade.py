@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority
+from contract.times import HOUR_US
 from ingest.simulator import Label
 from thecaflow.demo.grade import grade
 
-HOUR_US = 3_600_000_000
 ONSET_US = 1_000 * HOUR_US
 STALL = Label("sick", "stall", "motor_stall", ONSET_US, also=("withdrawal_risk",))
 HEALTHY = Label("well", "healthy", None, 0)

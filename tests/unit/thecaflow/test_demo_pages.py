@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.facts import Alert, AlertState, Cause, Priority
-from contract.times import format_us
+from contract.times import SECOND_US, format_us
 from ingest.simulator import Label
 from storage.written import WrittenLine
 from thecaflow.demo.pages import P99_LIMIT_US, RECEIVERS, PageGrade, grade_pages, told_and_withdrawn
@@ -15,7 +15,6 @@ from thecaflow.evaluation.matching import Found
 from thecaflow.page_file import Page
 
 ROOT = Path(__file__).resolve().parents[3]
-SECOND_US = 1_000_000
 BEGAN_US = 1_790_000_000 * SECOND_US
 STALL = Label("sick", "stall", "motor_stall", 0, also=("withdrawal_risk",))
 HEALTHY = Label("well", "healthy", None, 0)

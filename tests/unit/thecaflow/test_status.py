@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from contract.times import HOUR_US
 from storage.overview import Arrived, OpenAlertRow, PartitionProgress, PumpOverview
 from thecaflow import overview
 from thecaflow.cli import run
@@ -15,7 +16,6 @@ from thecaflow.commands import status
 from thecaflow.overview import Lag, Overview, as_json, assemble
 from thecaflow.status_screen import show, span
 
-HOUR_US = 3_600_000_000
 NOW_US = 1_790_000_000_000_000
 
 
