@@ -279,7 +279,7 @@ def _stands(x: NDArray[np.float64], share: float, motor_ma: float) -> bool:
     return not (motor_ma > RUNS_LOW * usual and motor_ma < RUNS_HIGH * usual)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def air_row(
     x: NDArray[np.float64],
     t_us: float,

@@ -190,7 +190,7 @@ def _usual(x: NDArray[np.float64], at: int, reading: float, clock_us: float) -> 
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _level(x: NDArray[np.float64], level_ml: float, expected_ul: float, step_us: float, held: bool) -> None:
     """Take a row of the level, before kernels/reservoir.py does: it has to fall by what is programmed."""
     x = borrow(x)
@@ -216,7 +216,7 @@ def _level(x: NDArray[np.float64], level_ml: float, expected_ul: float, step_us:
                 _turn(x, bit, True)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _counter(x: NDArray[np.float64], counter_ul: float, step_us: float, period_us: float) -> None:
     """Take a row of the counter, after kernels/drive.py did for the rows before it."""
     x = borrow(x)
@@ -238,7 +238,7 @@ def _counter(x: NDArray[np.float64], counter_ul: float, step_us: float, period_u
         _turn(x, bit, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def channels_row(
     x: NDArray[np.float64],
     columns: NDArray[np.float64],

@@ -259,7 +259,7 @@ def _any_rate_ul_h(
     return rate
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def rate_ul_h(
     program: NDArray[np.float64],
     schedule: NDArray[np.float64],

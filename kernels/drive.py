@@ -77,7 +77,7 @@ def runs_again(x: NDArray[np.float64]) -> None:
     x[st.DRV_ONSET_US] = np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _ask(x: NDArray[np.float64], track: int, expected_ul: float, elapsed_us: float) -> None:
     """Add what was programmed since the last row to a track; of a gap longer than a movement takes, CLOCK_US may be a clock's jump."""
     if not expected_ul > 0.0:
@@ -90,7 +90,7 @@ def _ask(x: NDArray[np.float64], track: int, expected_ul: float, elapsed_us: flo
     x[track + STOOD_US] += share * elapsed_us
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _moved(x: NDArray[np.float64], track: int) -> None:
     """Take note of a movement: learn how much was asked before it (at most doubling the habit), start the track anew."""
     asked_ul, stood_us, habit_ul = x[track + ASKED_UL], x[track + STOOD_US], x[track + HABIT_UL]
@@ -105,7 +105,7 @@ def _moved(x: NDArray[np.float64], track: int) -> None:
     x[track + ASKED_UL] = x[track + READINGS] = x[track + STOOD_US] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _stands(x: NDArray[np.float64], track: int, quantum_ul: float, registered_ul: float) -> int:
     """Judge a track that has not moved: 0 within habit, 1 suspect, 2 stall."""
     x[track + READINGS] += 1.0
@@ -123,7 +123,7 @@ def _stands(x: NDArray[np.float64], track: int, quantum_ul: float, registered_ul
     return 1 if asked_ul > SUSPECT * habit_ul and readings >= SUSPECT_ROWS and late else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _counter(x: NDArray[np.float64], delivered_ul: float) -> int:
     """Verdict of the counter: -1 moved, else 0..2."""
     anchor_ul = x[st.DRV_ANCHOR_UL]
@@ -148,7 +148,7 @@ def _counter(x: NDArray[np.float64], delivered_ul: float) -> int:
     return _stands(x, st.DRV_COUNTER, quantum_ul, registered_ul)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _flow(x: NDArray[np.float64], flow_ul_h: float, programmed_ul_h: float) -> int:
     """Verdict of the measured flow: -1 moved, else 0..2."""
     share = flow_ul_h / programmed_ul_h
@@ -166,7 +166,7 @@ def _flow(x: NDArray[np.float64], flow_ul_h: float, programmed_ul_h: float) -> i
     return _stands(x, st.DRV_FLOW, 0.0, np.nan)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _current(x: NDArray[np.float64], motor_ma: float) -> int:
     """Verdict of the current: -1 running, else 0..2."""
     mean, dev = x[st.DRV_MA_MEAN], x[st.DRV_MA_DEV]
@@ -199,7 +199,7 @@ def _off_level(x: NDArray[np.float64], motor_ma: float) -> None:
         x[st.DRV_MA_OFF] += FORGET * (motor_ma - x[st.DRV_MA_OFF])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _settle(x: NDArray[np.float64], verdict: int, t_us: float, stood_us: float) -> int:
     """Join verdict and level: a stall ends only after two movements in a row."""
     level = int(x[st.DRV_LEVEL])
@@ -221,7 +221,7 @@ def _settle(x: NDArray[np.float64], verdict: int, t_us: float, stood_us: float) 
     return level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def stall_row(
     x: NDArray[np.float64],
     t_us: float,

@@ -207,7 +207,7 @@ def _share(
     return float(part_ul / whole_ul)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def fluid_row(
     x: NDArray[np.float64],
     program: NDArray[np.float64],
@@ -246,7 +246,7 @@ def _by_mean(x: NDArray[np.float64], t_us: float) -> None:
     forget_day(x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def gather(x: NDArray[np.float64], drug_ug: float, sensed: bool, repaid_ug: float) -> None:
     """Add what the ledgers say has left the tip to the open block.
 

@@ -191,7 +191,7 @@ def _close(x: NDArray[np.float64], t_us: float) -> None:
     x[st.HLT_DAY_US] = t_us
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def health_row(
     x: NDArray[np.float64],
     t_us: float,

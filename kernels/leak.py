@@ -239,7 +239,7 @@ def _close(x: NDArray[np.float64], t_us: float) -> int:
     return level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def leak_row(
     x: NDArray[np.float64], t_us: float, pressure_kpa: float, programmed_ul_h: float, sensed_ul_h: float
 ) -> int:

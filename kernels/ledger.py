@@ -53,7 +53,7 @@ def reset(x: NDArray[np.float64]) -> None:
     x[PLUGS : PLUGS + 2 * MAX_PLUGS] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def add(x: NDArray[np.float64], slot: int, amount: float) -> None:
     """Add to the ledger at `slot` (sum, compensation) by Neumaier's sum (ZAMM 54:39, 1974)."""
     x = borrow(x)
@@ -66,7 +66,7 @@ def add(x: NDArray[np.float64], slot: int, amount: float) -> None:
     x[slot] = after
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def total(x: NDArray[np.float64], slot: int) -> float:
     """Read the ledger at `slot`."""
     x = borrow(x)
@@ -129,7 +129,7 @@ def held_until_us(x: NDArray[np.float64], source: int, t_us: float) -> float:
     return t_us if not np.isnan(x[base + HELD_FLOW_US]) else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _flow_ul(x: NDArray[np.float64], source: int, t_us: float) -> float:
     """Integrate the last flow reading since the last row; NaN if there is none or it no longer holds."""
     x = borrow(x)
@@ -145,7 +145,7 @@ def _flow_ul(x: NDArray[np.float64], source: int, t_us: float) -> float:
     return volume_ul
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def cover(x: NDArray[np.float64], t_us: float) -> None:
     """Bring COVERED_US to `t_us`: at a row, or on a copy at the end of a window.
 
@@ -165,7 +165,7 @@ def cover(x: NDArray[np.float64], t_us: float) -> None:
     x[COVER_US] = t_us
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _learn_period(x: NDArray[np.float64], base: int, interval_us: float) -> None:
     """Take one more row interval into the usual period: the lower median of the last three."""
     x = borrow(x)
@@ -183,7 +183,7 @@ def _learn_period(x: NDArray[np.float64], base: int, interval_us: float) -> None
         x[base + PERIOD_US] = max(min(first, second), min(max(first, second), interval_us))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def sensed_ul(
     x: NDArray[np.float64],
     source: int,
@@ -334,7 +334,7 @@ def _displace_ug(
     return drug_ug / 1000.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def displace_ug(
     x: NDArray[np.float64], dead_volume_ul: float, volume_ul: float, concentration_ug_ml: float
 ) -> float:

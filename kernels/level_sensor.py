@@ -271,7 +271,7 @@ def close_block(x: NDArray[np.float64]) -> None:
     _surprised(x, z, score_before)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def level(x: NDArray[np.float64], reservoir_ml: float) -> None:
     """Take a reading of the level sensor in mL (NaN = none), after `advance` to its row.
 

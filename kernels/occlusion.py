@@ -273,7 +273,7 @@ def _recovered(x: NDArray[np.float64], high_kpa: float) -> bool:
     return bool(over < 0.5 * margin or over < CLEAR_SHARE * x[st.OCC_PEAK_KPA])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def occlusion_row(
     x: NDArray[np.float64],
     t_us: float,

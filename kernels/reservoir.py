@@ -119,7 +119,7 @@ def register(x: NDArray[np.float64]) -> None:
         free_offset(x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def advance(x: NDArray[np.float64], programmed_ul: float, sensed_ul: float, counted: bool) -> float:
     """Move on by one interval and return the best estimate (uL, >= 0) of what was truly delivered in it.
 
@@ -237,7 +237,7 @@ def stated(x: NDArray[np.float64], volume_ul: float) -> None:
     free_offset(x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def measured_flow(x: NDArray[np.float64], flow_ul: float, counted_ul: float) -> None:
     """Flow measured beside a counter over one interval: the volume by flow and the volume by the counter, in uL.
 

@@ -14,7 +14,7 @@ VIBRATION_COUNT = st.HLT_COUNT + health.VIBRATION
 VIBRATION_MEAN = st.HLT_MEAN + health.VIBRATION
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def slow_row(
     x: NDArray[np.float64],
     t_us: float,

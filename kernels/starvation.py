@@ -216,7 +216,7 @@ def _stands(x: NDArray[np.float64]) -> bool:
     return bool(x[st.DRV_STATED] > 0.0 or by_counter)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def starvation_row(
     x: NDArray[np.float64],
     t_us: float,

@@ -53,7 +53,7 @@ def _sense(x: NDArray[np.float64], sensed_ul: float) -> None:
         ledger.add(x, SENSED_UG, patient_ul * concentration_ug_ul)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def account(
     x: NDArray[np.float64],
     programmed_ul: float,
@@ -159,7 +159,7 @@ def recovered(x: NDArray[np.float64]) -> None:
         x[RES_E_PROGRAMMED_UL] = x[MOVING_PROGRAMMED_UL]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def moving(x: NDArray[np.float64]) -> None:
     """Keep a stall out of sensed / programmed: a standing motor has its own alert, and says nothing of the drive's ratio."""
     if x[STALL_LEVEL] > 0.0:
@@ -169,7 +169,7 @@ def moving(x: NDArray[np.float64]) -> None:
         x[MOVING_PROGRAMMED_UL] = x[RES_E_PROGRAMMED_UL]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def has_counter(x: NDArray[np.float64]) -> bool:
     """Whether a counter of any source was ever read."""
     known = False
