@@ -191,6 +191,24 @@ def _usual(x: NDArray[np.float64], at: int, reading: float, clock_us: float) -> 
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _channel(
+    x: NDArray[np.float64],
+    channel: int,
+    reading: float,
+    step_us: float,
+    steady: bool,
+    held: bool,
+    well: bool,
+) -> None:
+    """Take a row of one channel; inlined with its number known, so that its slots have fixed places."""
+    at = st.CH_NOISY + channel * SIZE
+    if math.isnan(reading) and math.isnan(x[at + VALID_US]):
+        return  # this pump does not report it
+    if not (well and _usual(x, at, reading, x[st.CH_CLOCK_US])):
+        _noisy(x, channel, reading, step_us, steady, held)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _level(x: NDArray[np.float64], level_ml: float, expected_ul: float, step_us: float, held: bool) -> None:
     """Take a row of the level, before kernels/reservoir.py does: it has to fall by what is programmed."""
     x = borrow(x)
@@ -270,13 +288,11 @@ def channels_row(
         vibration_g = other_g
     elif not math.isnan(other_g):
         vibration_g += other_g
-    clock_us, well = x[st.CH_CLOCK_US], x[st.CH_LOST] == 0.0
-    for channel in range(NOISY):
-        reading = vibration_g if channel == VIBRATION else columns[COLUMNS[channel], row]
-        at = st.CH_NOISY + channel * SIZE
-        if math.isnan(reading) and math.isnan(x[at + VALID_US]):
-            continue  # this pump does not report it
-        if not (well and _usual(x, at, reading, clock_us)):
-            _noisy(x, channel, reading, step_us, steady, held)
+    well = x[st.CH_LOST] == 0.0
+    _channel(x, 0, columns[COLUMNS[0], row], step_us, steady, held, well)
+    _channel(x, 1, columns[COLUMNS[1], row], step_us, steady, held, well)
+    _channel(x, 2, columns[COLUMNS[2], row], step_us, steady, held, well)
+    _channel(x, 3, columns[COLUMNS[3], row], step_us, steady, held, well)
+    _channel(x, VIBRATION, vibration_g, step_us, steady, held, well)
     _level(x, columns[2, row], expected_ul, step_us, held)
     _counter(x, columns[0, row], step_us, period_us)

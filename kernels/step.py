@@ -35,6 +35,7 @@ from kernels import (
     volumes,
     wear,
 )
+from kernels.borrow import borrow
 from kernels.state import (
     AIR_LEVEL,
     CH_LOST,
@@ -132,12 +133,15 @@ def rows(
     rows_us: int64[n]; sources: int64[n]; columns: float64[13, n]; signals: float64[k, SIGNAL_SIZE], filled from the
     front for the last row folded, its unused rows set to -1. k = SIGNALS.
     """
-    split_ul = np.zeros(3)
+    x, program, schedule, boluses = borrow(x), borrow(program), borrow(schedule), borrow(boluses)
+    rows_us, sources, columns, signals = borrow(rows_us), borrow(sources), borrow(columns), borrow(signals)
+    volumes_ul = np.zeros(3)
+    split_ul = borrow(volumes_ul)
     signals[:, 0] = -1.0
     count = 0
     for row in range(start, stop):
         t_us = float(rows_us[row])
-        split_ul[:] = 0.0
+        volumes_ul[0] = volumes_ul[1] = volumes_ul[2] = 0.0  # its use here keeps it alive, too
         elapsed_us = t_us - x[T_US]
         if elapsed_us > 0.0:
             dose.programmed_ul(program, schedule, boluses, x[SUSPENDED], x[T_US], t_us, split_ul)
