@@ -13,7 +13,7 @@ import msgspec
 
 from contract.times import HOUR_US
 
-KERNEL: Final = "1.2.0"  # the version of the rules; a change of any number that a fact carries changes it
+KERNEL: Final = "1.3.0"  # the version of the rules; a change of any number that a fact carries changes it
 
 
 class Cause(StrEnum):

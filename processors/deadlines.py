@@ -20,6 +20,7 @@ from processors import (
     alerts,
     conformal,
     day_balance,
+    flow_swings,
     forecasts,
     incidents,
     level_alerts,
@@ -161,7 +162,7 @@ class Course:
 
     def judge(self, at: PumpState, at_us: int, *, write: bool, alarms: bool = True) -> None:
         """Forecast from the ledgers `at`; alerts judge it at midnights, crossings and clinical events only."""
-        at = replace(at, book=self.state.book, conformal=self.state.conformal)
+        at = replace(at, book=self.state.book, conformal=self.state.conformal, looks=self.state.looks)
         forecast, at = forecasts.foresee(at, at_us)
         if write:
             self.facts.append(forecast)
@@ -172,6 +173,7 @@ class Course:
                 device_alarm_us=at.device_alarm_us,
                 empty_us=at.empty_us,
                 low_us=at.low_us,
+                looks=flow_swings.look(at.looks, at.x),
             )
             conditions, crossing_us = forecasts.judge(at, forecast)
             for condition in [*conditions, *restarts.after_forecast(at, at_us)]:

@@ -13,12 +13,11 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, FlowRatio, Forecast, Priority, RefillReason
+from contract.facts import DRY_HIGH_WITHIN_US, Cause, EmptyAt, Forecast, Priority, RefillReason
 from contract.times import DAY_US
 from kernels import dose, reservoir
 from kernels import state as s
-from kernels.stroke import RATIO_PRIOR
-from processors import conformal, risk
+from processors import conformal, delivery, risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import PumpState, whole_us
 
@@ -31,9 +30,7 @@ _CERTAIN: Final = 1.959963984540054  # standard deviations of a two-sided 95 % i
 
 def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     """The forecast at `at_us`, and the state that remembers when the device's alarm sounds (kept once it is past)."""
-    x = state.x
-    ratio = np.empty(3)
-    reservoir.ratio(x, ratio)
+    ratio = delivery.flow_ratio(state)
     empty_us = empty_times(state, at_us)
     alarm_us, dry = device_alarm(state, at_us)
     if dry is not None:
@@ -43,7 +40,7 @@ def foresee(state: PumpState, at_us: int) -> tuple[Forecast, PumpState]:
     forecast = Forecast(
         pump=state.pump,
         at_us=at_us,
-        flow_ratio=FlowRatio(mean=float(ratio[0]), lo=float(ratio[1]), hi=float(ratio[2])),
+        flow_ratio=ratio,
         empty_at=EmptyAt(p05_us=empty_us[0], p50_us=empty_us[1], p95_us=empty_us[2]),
         device_alarm_at_us=alarm_us,
         dry_before_alarm=dry,
@@ -134,7 +131,7 @@ def judge(state: PumpState, forecast: Forecast) -> tuple[list[Condition], int | 
         _refill(state, forecast),
         _level(state, forecast, Cause.RESERVOIR_LOW, low_ul),
         _level(state, forecast, Cause.RESERVOIR_EMPTY, 0.0),
-        *_delivery(state, forecast),
+        *delivery.outside(state, forecast),
     ]
     crossings = [] if forecast.refill_due_us is None else [forecast.refill_due_us - REFILL_AHEAD_US]
     crossings += [
@@ -161,7 +158,11 @@ def _dry_before_alarm(state: PumpState, forecast: Forecast) -> Condition:
     chance, empty = forecast.dry_before_alarm or 0.0, forecast.empty_at
     known, at_us = state.book.alerts.get(Cause.DRY_BEFORE_ALARM), forecast.at_us
     held = known is not None and known.on
-    if chance < (DRY_OFF if held else DRY_ON) or empty.p50_us is None:
+    if (
+        chance < (DRY_OFF if held else DRY_ON)
+        or empty.p50_us is None
+        or not (held or delivery.surely_dry(state, DRY_ON))
+    ):
         return Condition(cause=Cause.DRY_BEFORE_ALARM, at_us=forecast.at_us, level=0)
     harm_lo, harm_hi = _harm(state, forecast)
     near = min(empty.p50_us, empty.p50_us if harm_lo is None else harm_lo) - DRY_HIGH_WITHIN_US
@@ -263,47 +264,3 @@ def _harm(state: PumpState, forecast: Forecast) -> risk.Harm:
         None if early_us is None else risk.usual_harm(state, early_us)[0],
         None if late_us is None else risk.usual_harm(state, late_us)[1],
     )
-
-
-def _begins(state: PumpState) -> bool:
-    """Whether less was programmed beside the sensors than would outweigh ten times over what sensed / programmed began with."""
-    prior_ul = RATIO_PRIOR * float(state.x[s.RESERVOIR_ML]) * 1000.0
-    return 0.0 < float(state.x[s.RES_E_PROGRAMMED_UL]) < 10.0 * prior_ul
-
-
-def _delivery(state: PumpState, forecast: Forecast) -> list[Condition]:
-    """The 95 % interval of delivered / programmed lies outside the tolerance.
-
-    While the motor stands nothing new is said: what is not pumped meanwhile has its own alert, and none in a scanner's field.
-    Nor before anything worth a ratio was programmed: what a flow sensor shows of a pump that has no program yet is its zero.
-    """
-    if state.x[s.STALL_LEVEL] or state.clinic.device_stall or _begins(state):
-        return []
-    tolerance, ratio = float(state.x[s.FLOW_TOLERANCE]), forecast.flow_ratio
-    conditions = []
-    for cause, outside, words in (
-        (Cause.OVER_DELIVERY, ratio.lo > 1.0 + tolerance, "more"),
-        (Cause.UNDER_DELIVERY, ratio.hi < 1.0 - tolerance, "less"),
-    ):
-        text = (
-            f"The pump delivers {abs(ratio.mean - 1) * 100:.3g} % {words} than programmed, outside its tolerance"
-            f" of {tolerance * 100:.3g} %."
-        )
-        harm_lo_us, harm_hi_us = (
-            risk.harm_of_rate(state, ratio.mean * risk.going_ug_h(state)) if outside else (None, None)
-        )
-        conditions.append(
-            Condition(
-                cause=cause,
-                at_us=forecast.at_us,
-                level=2 if outside else 0,
-                harm_lo_us=harm_lo_us,
-                harm_hi_us=harm_hi_us,
-                text=text if outside else "",
-                evidence={"flow_ratio": ratio.mean, "flow_ratio_lo": ratio.lo, "flow_ratio_hi": ratio.hi}
-                if outside
-                else {},
-                received_us=state.received_us,
-            )
-        )
-    return conditions

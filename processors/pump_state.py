@@ -16,6 +16,7 @@ from kernels import step
 from processors.alerts import Book
 from processors.conformal import Conformal
 from processors.day_balance import Days
+from processors.flow_swings import Looks
 from processors.timeline import GENESIS, NEVER_US, Clock, Key
 from processors.watches import Bridge, DeviceWord, Overdue, Refill, Restart
 
@@ -76,6 +77,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `device_alarm_us`, `low_us`, `empty_us`: as foreseen when last judged: the device's own alarm, the estimated volume at the
     low level, and the quantiles of empty. `risk_us`: when the drug level is looked at again (processors.risk).
     `conformal`: how wide the intervals of the forecasts are (processors.conformal). `days`: what the level did (processors.day_balance).
+    `looks`: what a measured flow showed of the program (processors.flow_swings).
     `ready`: what was last said of the readiness of each cause (processors.readiness); empty before the first row.
     """
 
@@ -95,6 +97,7 @@ class PumpState(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     empty_us: tuple[int | None, int | None, int | None] = (None, None, None)
     conformal: Conformal = Conformal()
     days: Days = Days()
+    looks: Looks = Looks()
     received_us: int = NEVER_US
     explanted: bool = False
     ready: tuple[int, ...] = ()
