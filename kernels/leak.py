@@ -201,7 +201,7 @@ def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
                 x[AT + st.LOW_DAY_MIN] = min(x[AT + st.LOW_DAY_MIN], x[st.LEAK_OUT_MIN_KPA])
             if level == 2 or x[AT + st.LOW_OUT_N] < LASTING:
                 x[st.LEAK_OUT_MIN_KPA] = np.inf
-            _end(x)
+        _end(x)
         if mean_kpa - x[st.LEAK_OUT_MIN_KPA] >= LIVELY * x[st.LEAK_UP_KPA]:
             shift(x, AT, x[st.LEAK_OUT_MIN_KPA] - bottom)
             x[st.LEAK_OUT_MIN_KPA] = np.inf

@@ -199,6 +199,7 @@ class NaiveLeak:
         self.day_up, self.out_min, self.quantum = 0.0, math.inf, math.inf
         self.movement = Movement()
         self.flow, self.far_rows, self.young = 0.0, 0, (math.nan, math.nan)
+        self.onset_us = math.nan
 
     def row(
         self,
@@ -216,10 +217,11 @@ class NaiveLeak:
         self.flow += flow
         if lows.add(t_us, kpa):
             mean_flow, self.flow = self.flow / lows.held.rows, 0.0
+            open_us = lows.open_us
             usable, mean = lows.close(t_us)
             if usable:
                 if not self._lower(mean_flow):
-                    self.level = self._judge(mean)
+                    self.level = self._judge(mean, open_us)
                 elif self.level < 2:
                     self._end()
                     if below(mean, lows.limit):
@@ -229,8 +231,10 @@ class NaiveLeak:
             lows.last = mean
         if self.level < 2 and self._far(pressure) and not flow < 0.95 * self.lowest_flow:
             self.far_rows += 1
-            if self.far_rows >= 8 and self.far_rows / lows.rows * lows.span_us >= HOUR_US / 4:
+            lasted_us = self.far_rows / lows.rows * lows.span_us
+            if self.far_rows >= 8 and lasted_us >= HOUR_US / 4:
                 self.level = 2
+                self.onset_us = self.onset_us if self.fall.means else t_us - lasted_us
         else:
             self.far_rows = 0
         return self.level
@@ -238,7 +242,7 @@ class NaiveLeak:
     def _end(self) -> None:
         if self.fall.means:
             self.movement.now = 8 * self.movement.least
-        self.fall = Fall()
+        self.fall, self.onset_us = Fall(), math.nan
 
     def _lower(self, flow: float) -> bool:
         if not math.isfinite(flow):
@@ -278,7 +282,7 @@ class NaiveLeak:
         self.lows.move(self.out_min - self.lows.bottom)
         self.out_min = math.inf
 
-    def _judge(self, mean: float) -> int:
+    def _judge(self, mean: float, open_us: float) -> int:
         lows, fall = self.lows, self.fall
         if self.level == 2 and math.isnan(lows.limit) and self._far(mean):
             return 2
@@ -292,6 +296,7 @@ class NaiveLeak:
                 self._moved()
             self._learn(mean)
             return 0
+        self.onset_us = self.onset_us if fall.means else open_us
         fall.add(mean, lows.last, self.movement.usual(lows))
         self.out_min = min(fall.means)
         lasted = len(fall.means) * lows.span_us
