@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from kernels import fill_level, restart, step
 from kernels import state as s
+from kernels.units import DAY_US
 
 HOUR_US = 3.6e9
 
@@ -145,6 +148,80 @@ def test_a_level_that_falls_faster_than_the_tolerance_allows() -> None:
     for still in (fallen(0.02), fallen(0.0), fallen(0.02, spike_ml=-8.0)):
         assert 2 not in still
     assert fallen(0.06) == fallen(0.06, scale=1024.0)
+
+
+def naive_levels_by_level(readings_ml: list[float], begun: int, asked_ul: float, days: float) -> list[int]:
+    """The level's part of the recurrence in plain words; rows `days` apart, restarted at row `begun`, 20 mL, tolerance 10 %."""
+    mean = noise = reference = math.nan
+    asked, on, out, watching = 0.0, 0, [], False
+    for row, reading_ml in enumerate(readings_ml):
+        if math.isfinite(reading_ml):
+            off = 1000.0 * reading_ml - mean
+            if math.isnan(mean):
+                mean, noise = 1000.0 * reading_ml, 0.0 if math.isnan(noise) else noise
+            else:
+                square = min(off**2, 16.0 * noise) if noise > 0.0 else off**2
+                mean += math.copysign(math.sqrt(square), off) / 16.0
+                if not watching:
+                    noise += (square - noise) / 128.0
+        if row == begun:
+            watching, reference = True, mean
+        elif watching and on == 0 and (row - begun) * days > 2.0:
+            watching = False
+        elif watching:
+            asked += asked_ul
+            slack = asked_ul + 31 / 60 * asked_ul / (24.0 * days)
+            beyond = (reference - mean - 1.1 * asked) * (-1.0 if on else 1.0)
+            drift = 0.001 * 20_000.0
+            sd = math.sqrt(noise / 15.5 + drift**2 * (1.0 + (row - begun) * days))
+            if beyond > slack + 3.0 * sd:
+                on, reference, asked = 2 - on, mean, 0.0
+        out.append(on)
+    return out
+
+
+def by_level(seed: int) -> tuple[list[int], list[int]]:
+    """Levels of kernel and twin: falls of all speeds and their ends, spikes, missing readings, sensors of all noises."""
+    rng = np.random.default_rng(seed)
+    n, begun, days = 420, int(rng.integers(1, 200)), float(rng.choice([1 / 144, 1 / 48, 1 / 24]))
+    after = np.clip(np.arange(n) - begun, 0, int(rng.choice([12, 30, 200]))) * days
+    ml = (
+        15.0
+        - rng.choice([0.5, 2.0, 4.0, 20.0]) * after
+        + rng.choice([0.0, 0.005, 0.05, 0.3]) * rng.standard_normal(n)
+    )
+    ml[rng.random(n) < 0.02] += rng.choice([-3.0, 3.0])
+    ml[rng.random(n) < 0.05] = np.nan
+    ml = np.maximum(ml, 0.0)
+    x = step.fresh()
+    x[s.RESERVOIR_ML], x[s.FLOW_TOLERANCE] = 20.0, 0.1
+    asked_ul, told = float(rng.choice([0.0, 0.3, 3.0, 20.0])), []
+    for row, reading in enumerate(ml.tolist()):
+        restart.level_mean(x, reading)
+        t_us = row * days * DAY_US
+        if row == begun:
+            restart.begin(x, t_us)
+        watched = t_us > x[s.RST_SINCE_US]
+        told.append(
+            restart.restart_row(x, t_us, days * DAY_US, days * DAY_US, asked_ul, np.nan, np.nan)
+            if watched
+            else 0
+        )
+    return told, naive_levels_by_level(ml.tolist(), begun, asked_ul, days)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_level_alone_tells_what_its_twin_tells(seed: int) -> None:
+    """Row by row the same levels."""
+    told, expected = by_level(seed)
+    assert told == expected
+
+
+def test_the_draws_meet_falls_and_their_ends() -> None:
+    """Without both the twin would show nothing."""
+    levels = [by_level(seed)[0] for seed in range(40)]
+    assert sum(2 in one for one in levels) >= 6
+    assert sum(2 in one and one[-1] == 0 for one in levels) >= 2
 
 
 def errors(readings: NDArray[np.float64], minutes: float) -> tuple[list[bool], float]:
