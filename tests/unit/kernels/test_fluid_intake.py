@@ -83,3 +83,37 @@ def test_a_gap_ends_at_its_end(gap_h: float) -> None:
     assert (x[st.FLU_OPEN_US], x[st.FLU_OPEN_UG]) == (to_us, 0.0)
     if x[st.FLU_DAYS] == days:
         assert x[st.FLU_DAY_UG] - day_ug == pytest.approx(2.0 * gap_h)
+
+
+def test_a_gap_at_a_steady_program_is_whole_days() -> None:
+    """Three days at 2 ug/h without a row: the habit is of the ends of days, where the slowest level is all but steady."""
+    program = np.zeros(pulses.PROGRAM_SIZE)
+    program[pulses.MODE], program[pulses.AT_US] = dose.CONTINUOUS, T0_US
+    x = step.fresh()
+    x[st.T_US] = T0_US
+    fluid.close(x, T0_US)
+    x[st.T_US], x[st.FLU_OPEN_UG] = T0_US + 72 * HOUR_US, 144.0
+    fluid.passed(x, program, np.array([[0.0, 4.0]]), np.empty((0, 5)), T0_US, x[st.T_US], 0.0)
+    ends = 2.0 * (1.0 - 0.5 ** (48.0 / 6.0)), 2.0 * (1.0 - 0.5 ** (72.0 / 6.0))
+    usual = ends[0] + 0.25 * (ends[1] - ends[0])
+    assert x[st.FLU_TROUGH_UG_H + 1] == pytest.approx(usual, rel=1e-12)
+    assert (x[st.FLU_DAYS], x[st.FLU_OPEN_US], x[st.FLU_DAY_US]) == (2.0, x[st.T_US], x[st.T_US])
+
+
+@pytest.mark.parametrize("after_h", [0.0, 0.25, 0.5, 1.0, 4.0])
+def test_levels_read_around_a_block_fall_from_the_block_on(after_h: float) -> None:
+    """Half an hour at 2 ug/h, then a block: until it the level stays as it was, from there on it halves by its half-life."""
+    x = running(24 * 10)
+    x[st.FLU_BLOCKED_US] = x[st.T_US] + 0.5 * HOUR_US
+    x[st.FLU_OPEN_UG] = 2.0 * min(after_h, 0.5)
+    out = np.zeros(4)
+    fluid.levels(x, x[st.T_US] + after_h * HOUR_US, out)
+    idle_h = max(after_h - 0.5, 0.0)
+    if after_h <= 0.5:
+        np.testing.assert_allclose(out, 2.0, rtol=1e-9)
+    else:
+        rate = x[st.FLU_OPEN_UG] / after_h
+        share = 0.5 ** ((after_h - idle_h) / HALF_LIVES_H)
+        np.testing.assert_allclose(
+            out, (rate + (2.0 - rate) * share) * 0.5 ** (idle_h / HALF_LIVES_H), rtol=1e-9
+        )

@@ -85,3 +85,20 @@ def test_the_program_alone_moves_the_ledgers_and_what_a_drive_is_expected_to_tur
     before = x.copy()
     volumes.advance(x, program, np.array([[0.0, 4.0]]), boluses, T0_US + HOUR_US)
     assert np.array_equal(before, x, equal_nan=True)
+
+
+def test_a_steady_program_with_a_bolus_moves_each_ledger_by_its_own_part() -> None:
+    """Two hours at 4 uL an hour, 3 uL of a bolus, 1 of priming: 11 are dose and 3 of them bolus, 12 are asked of the drive."""
+    x, program = state(0.0), np.zeros(pulses.PROGRAM_SIZE)
+    program[pulses.MODE], program[pulses.AT_US] = dose.CONTINUOUS, T0_US
+    boluses = np.array([[T0_US, T0_US + HOUR_US, 3.0, 0.0, 0.0], [T0_US, T0_US + HOUR_US, 1.0, 2.0, 0.0]])
+    volumes.advance(x, program, np.array([[0.0, 4.0]]), boluses, T0_US + 2 * HOUR_US)
+    told = totals(x)
+    assert [told[name] for name in ("programmed", "bolus", "priming")] == pytest.approx([11.0, 3.0, 1.0])
+    assert x[st.EXPECTED_UL] == pytest.approx(12.0)
+    assert ledger.total(x, st.PROGRAMMED_UG) == pytest.approx(11.0 * 0.5)
+    for given_ul, priming in ((2.0, False), (0.5, True)):
+        volumes.inject(x, given_ul, priming)
+    told = totals(x)
+    assert [told[name] for name in ("programmed", "bolus", "priming")] == pytest.approx([13.0, 5.0, 1.5])
+    assert x[st.EXPECTED_UL] == pytest.approx(14.5)
