@@ -26,6 +26,11 @@ from kernels.units import DAY_US, HOUR_US
 
 LN2: Final = math.log(2.0)
 BLOCK_US: Final = 9.0e8  # 15 min: a dose at an end of it counts 10 % wrong in the fastest compartment [P]
+BLOCK_H: Final = BLOCK_US / HOUR_US
+BLOCK_LEFT_FAST: Final = math.exp(
+    -LN2 / HALF_LIFE_H[FAST] * BLOCK_H
+)  # of a block that is no longer: `_decay`
+BLOCK_LEFT_SLOW: Final = math.exp(-LN2 / HALF_LIFE_H[SLOW] * BLOCK_H)
 SPREAD_US: Final = HOUR_US  # what a program gave unevenly over a longer time is spread by its own hours
 PARTS_AT_MOST: Final = 72  # such hours are 12 half-lives of the slowest; days, where the program is even
 NOTHING: Final = 1e-200  # ug/h: below it is nothing, so that no subnormal numbers are dragged on
@@ -96,9 +101,11 @@ def _close(x: NDArray[np.float64], t_us: float) -> None:
     x[st.FLU_RATE_UG_H] = rate
     x[st.FLU_DAY_UG] += drug_ug
     fast = x[st.FLU_LEVEL_UG_H + FAST]
-    slow_left = _decay(hours, SLOW)
+    fast_left, slow_left = BLOCK_LEFT_FAST, BLOCK_LEFT_SLOW
+    if hours != BLOCK_H:
+        fast_left, slow_left = _decay(hours, FAST), _decay(hours, SLOW)
     left = slow_left * slow_left
-    _move(x, FAST, rate, _decay(hours, FAST))
+    _move(x, FAST, rate, fast_left)
     _move(x, 2, rate, left)
     _move(x, 1, rate, left * left)
     _move(x, SLOW, rate, slow_left)
@@ -225,8 +232,9 @@ def fluid_row(
         passed(x, program, schedule, boluses, from_us, t_us, before_ug)
     else:
         close(x, t_us)
-    news: bool = status(x) != x[st.FLU_SAID]
-    x[st.FLU_SAID] = status(x)
+    told = status(x)
+    news: bool = told != x[st.FLU_SAID]
+    x[st.FLU_SAID] = told
     return news
 
 

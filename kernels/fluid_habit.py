@@ -90,7 +90,7 @@ def judge(x: NDArray[np.float64], open_us: float, before: float, rate: float) ->
     if fast < limit:
         if np.isnan(x[st.FLU_LOW_US]):
             x[st.FLU_LOW_US] = _met_us(open_us, before, rate, limit, before > limit)
-    elif fast >= low_off(x, 0):
+    elif not np.isnan(x[st.FLU_LOW_US]) and fast >= low_off(x, 0):
         x[st.FLU_LOW_US] = np.nan
     peak, slow_peak = x[st.FLU_PEAK_UG_H], x[st.FLU_PEAK_UG_H + 1]
     if fast > OVER * peak:

@@ -80,7 +80,8 @@ def stiller(x: NDArray[np.float64], at: int, share: float) -> bool:
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
 def _fifth(end_us: float) -> int:
     """In which fifth of the day a block ends."""
-    return int(end_us % DAY_US / DAY_US * FIFTHS)
+    of_day_us = end_us - np.floor(end_us / DAY_US) * DAY_US  # exact, since times are whole microseconds
+    return int(of_day_us / DAY_US * FIFTHS)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

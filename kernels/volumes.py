@@ -74,10 +74,12 @@ def account(
     debt_ul = x[RES_DEBT_UL]
     delivered_ul = reservoir.advance(x, total_ul, sensed_ul, counted)
     ledger.add(x, PROGRAMMED_UL, programmed_ul)
-    ledger.add(x, BOLUS_UL, bolus_ul)
-    ledger.add(x, PRIMING_UL, priming_ul)
+    if bolus_ul != 0.0:
+        ledger.add(x, BOLUS_UL, bolus_ul)
+    if priming_ul != 0.0:
+        ledger.add(x, PRIMING_UL, priming_ul)
+        x[PRIMED_UL] += priming_ul
     ledger.add(x, DELIVERED_UL, delivered_ul)
-    x[PRIMED_UL] += priming_ul
     if not np.isnan(sensed_ul):
         _sense(x, sensed_ul)
     elif counted:
