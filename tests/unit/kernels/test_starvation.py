@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,29 @@ def hard_recording(seed: int) -> Recording:
     return replace(made, programmed_ul_h=programmed, **kept)
 
 
+def drawn_recording(seed: int) -> Recording:
+    """Return eight days of any sensors: an inlet that falls by little or much, with or without delivery that falls short, for hours to days."""
+    rng = np.random.default_rng(seed)
+    t_s = times_s(8, float(rng.choice([450.0, 900.0])))
+    day = t_s / DAY_S
+    columns = {name: getattr(fed(rng, t_s), name).copy() for name in CHANNELS}
+    columns["flow_ul_h"] *= 1.0 + float(rng.choice([0.0, 0.1])) * rng.standard_normal(t_s.size)
+    columns["level_ml"] += float(rng.choice([0.0, 0.05])) * rng.standard_normal(t_s.size)
+    programmed, begins = np.full(t_s.size, 4.0), float(rng.uniform(4.2, 5.0))
+    out = (day > begins) & (day < begins + float(rng.choice([0.3, 1.5, 4.0])))
+    short = out & (day > begins + float(rng.choice([0.0, 0.0, 0.2])))
+    share = float(rng.choice([0.1, 0.5, 0.75, 0.85, 0.95, 1.0]))
+    columns["inlet_kpa"][out] -= float(rng.choice([0.3, 1.0, 8.0]))
+    columns["flow_ul_h"][short] *= share
+    kept_ml = np.cumsum(np.where(short, 1.0 - share, 0.0) * programmed * (t_s[1] - t_s[0]) / 3.6e6)
+    columns["level_ml"] += kept_ml * float(rng.choice([0.0, 1.0]))
+    columns["motor_ma"][short] *= float(rng.choice([0.5, 1.0]))
+    for name in CHANNELS:
+        columns[name][rng.random(t_s.size) < 0.02] = np.nan
+    kept = {name: np.nan if rng.random() < 0.25 else column for name, column in columns.items()}
+    return Recording(t_s, programmed_ul_h=programmed, **kept)
+
+
 def naive_levels(recording: Recording) -> tuple[list[int], NaiveStarvation]:
     """Levels by the twin, which is given the rows that are to be judged."""
     x, twin, levels, before_us = fresh(), NaiveStarvation(), [], np.nan
@@ -60,20 +84,38 @@ def naive_levels(recording: Recording) -> tuple[list[int], NaiveStarvation]:
     return levels, twin
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_equals_the_slow_twin(seed: int):
+@pytest.mark.parametrize(
+    ("drawn", "seed"), [(hard_recording, n) for n in range(5)] + [(drawn_recording, n) for n in range(40)]
+)
+def test_equals_the_slow_twin(drawn: Callable[[int], Recording], seed: int):
     """Kernel and twin agree on every level for several sets of channels, with nulls, infinities and stops."""
-    recording, x = hard_recording(seed), fresh()
+    recording, x = drawn(seed), fresh()
     _, levels = run(recording, x)
     expected, twin = naive_levels(recording)
     assert levels.tolist() == expected
-    assert levels.max() == 2
+    assert drawn is drawn_recording or levels.max() == 2
     at, lows = starvation.AT, twin.lows
     slots = [at + slot for slot in (st.LOW_ROWS, st.LOW_SPAN_US, st.LOW_BASE, st.LOW_BOTTOM, st.LOW_LIMIT)]
     slots += [st.STV_SHARE, st.STV_SHARE_DEV, st.STV_MA, st.STV_LEVEL_UL, st.STV_LEVEL_UL2]
     habits = [lows.rows, lows.span_us, lows.base, lows.bottom, lows.limit]
     habits += [twin.share, twin.dev, twin.usual_ma, twin.level_ul, twin.usual_noise]
     assert x[slots].tolist() == pytest.approx(habits, rel=1e-9, nan_ok=True)
+
+
+def test_the_draws_meet_every_level_and_its_end():
+    """Without them the twin would show nothing."""
+    ends = [
+        (int(levels.max()), int(levels[-1])) for levels in (run(drawn_recording(n))[1] for n in range(40))
+    ]
+    assert {(0, 0), (1, 0), (2, 0), (2, 2)} <= set(ends)
+
+
+def test_gas_explains_what_falls_short_without_an_inlet():
+    """Where no inlet is measured, a pump that air_in_line has named is not called starved as well; one that it has not is."""
+    for air_level, most in ((0.0, 2.0), (1.0, 2.0), (2.0, 1.0)):
+        x = fresh()
+        x[st.AIR_LEVEL] = air_level
+        assert run(hard_recording(2), x)[1].max() == most
 
 
 def test_state_stays_in_its_block():
