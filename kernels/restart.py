@@ -13,7 +13,9 @@ window of the trumpet curve, IEC 60601-2-24: shorter ones may truly depart from 
 its usual volume between two movements. At five times the dose that takes a quarter of an hour, as long as a row. Once
 it is on, the same sum the other way round ends it. A level that is read without either shows it later: the mean of
 its readings has fallen from where it stood at the restart by more than (1 + tolerance) asked, slack, and LEVEL_Z sds
-of its noise and of the drift of such sensors; the mean lags by MEAN_ROWS rows, to the safe side. The watch ends
+of its noise and of the drift of such sensors since then, a random walk; the mean lags by MEAN_ROWS rows, to the safe
+side. A reading far off moves it by CLIP sds at most (a spike), unless the one before was as far off on the same side
+(a fall): then by the nearer of the two. The watch ends
 WATCH_US after the restart. Only ratios decide: factors on volumes change nothing. A gap of more than GAP_PERIODS
 usual periods says nothing of flow. State: kernels.state, block COMMON. [P] = parameter of ours.
 """
@@ -77,10 +79,10 @@ def refilled(x: NDArray[np.float64]) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def level_mean(x: NDArray[np.float64], reservoir_ml: float) -> None:
-    """Take a level reading (mL, NaN = none) into the mean and its noise; a spike moves neither by more than CLIP sds.
+def level_mean(x: NDArray[np.float64], reservoir_ml: float, expected_ul: float) -> None:
+    """Take a level reading (mL, NaN = none) into the mean and its noise; a lone spike moves neither by more than CLIP sds.
 
-    While a restart is watched the noise is what it was before: a mean that lags behind a fall is none.
+    expected_ul: programmed since the last row, uL; the mean lags by as much of it as its memory is long, which is no noise. While a restart is watched the noise is what it was before: a mean that lags behind a fall is none.
     """
     if not 0.0 <= reservoir_ml < np.inf:
         return
@@ -91,12 +93,14 @@ def level_mean(x: NDArray[np.float64], reservoir_ml: float) -> None:
             x[st.RST_NOISE_UL2] = 0.0
         return
     off_ul, noise = reservoir_ml * 1000.0 - mean_ul, x[st.RST_NOISE_UL2]
-    square = off_ul * off_ul
-    if noise > 0.0 and square > CLIP * CLIP * noise:
-        square = CLIP * CLIP * noise
-        off_ul = math.copysign(math.sqrt(square), off_ul)
-    x[st.RST_MEAN_UL] = mean_ul + off_ul / MEAN_ROWS
+    last_ul = x[st.RES_LEVEL_UL] - mean_ul
+    most_ul = min(abs(off_ul), CLIP * math.sqrt(noise)) if noise > 0.0 else abs(off_ul)
+    if off_ul * last_ul > 0.0:
+        most_ul = max(most_ul, min(abs(off_ul), abs(last_ul)))
+    x[st.RST_MEAN_UL] = mean_ul + math.copysign(most_ul, off_ul) / MEAN_ROWS
     if math.isnan(x[st.RST_SINCE_US]):
+        error_ul = off_ul + (MEAN_ROWS - 1.0) * expected_ul
+        square = min(error_ul * error_ul, CLIP * CLIP * noise) if noise > 0.0 else error_ul * error_ul
         x[st.RST_NOISE_UL2] = noise + (square - noise) / NOISE_ROWS
 
 
@@ -109,7 +113,7 @@ def _fallen(x: NDArray[np.float64], t_us: float, expected_ul: float) -> None:
     beyond_ul = x[st.RST_REF_UL] - x[st.RST_MEAN_UL] - (1.0 + x[st.FLOW_TOLERANCE]) * x[st.RST_ASKED_UL]
     drift_ul = DRIFT_DAY_SD * x[st.RESERVOIR_ML] * 1000.0
     days = (t_us - x[st.RST_SINCE_US]) / DAY_US
-    doubt = 2.0 * x[st.RST_NOISE_UL2] / (2.0 * MEAN_ROWS - 1.0) + drift_ul * drift_ul * (1.0 + days)
+    doubt = 2.0 * x[st.RST_NOISE_UL2] / (2.0 * MEAN_ROWS - 1.0) + drift_ul * drift_ul * days
     margin_ul = x[st.RST_SLACK_UL] + LEVEL_Z * math.sqrt(doubt)
     if on == BY_LEVEL:
         beyond_ul = -beyond_ul

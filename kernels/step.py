@@ -175,7 +175,7 @@ def rows(
         x[EXPECTED_UL] = 0.0
         since_us = t_us - x[LAST_ROW_US]
         rate_ul_h = dose.rate_ul_h(program, schedule, boluses, x[SUSPENDED], t_us)
-        restart.level_mean(x, columns[2, row])
+        restart.level_mean(x, columns[2, row], expected_ul)
         if t_us > x[FILL_US] and fill_level.fill_row(x, t_us, columns[2, row]):
             count = _signal(signals, count, row, FILL, 2.0)
         mean_ul_h = expected_ul / since_us * HOUR_US if since_us > 0.0 else rate_ul_h

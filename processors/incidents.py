@@ -50,7 +50,8 @@ def after_event(state: PumpState, before: Glance, settled: Settled) -> tuple[Pum
     match event:
         case ReservoirFilled():
             take(bridges.after_fill(state, before.concentration_ug_ml, event.concentration_ug_ml, at_us))
-            take(refills.after_fill(state, before.reservoir, event, at_us))
+            clinic, shown = refills.after_fill(state, before.reservoir, event, at_us)
+            take(restarts.after_fill(state, clinic, shown, at_us))
             take(disagreements.after_fill(state, at_us))
         case Bolus():
             take(bridges.after_bolus(state, event, at_us))

@@ -27,6 +27,10 @@ dose has passed by then."""
 OVERDOSE_HI_US: Final = (
     6 * HOUR_US
 )  # [S] about 6 h after a restart, where the slowest compartment is never over
+BLOCK_AHEAD_US: Final = HOUR_US
+"""How long before the earliest harm a risk is said that a block alone makes [P]. Nobody measures what passes it: the level follows
+from the block's own account, which is high with the same time to harm, and which in its first hours can't tell a line that is
+stretched from one that is shut (processors.blocks). It is no news until there is nothing left to wait for."""
 LOOK_AGAIN_US: Final = (
     HOUR_US // 4
 )  # a deadline that comes to nothing looks again after this time at the earliest
@@ -47,6 +51,8 @@ def outlook(state: PumpState, at_us: int) -> tuple[list[Condition], int | None]:
     low_limit, over_limit = float(fluid_habit.low_limit(x, 0)), fluid_habit.OVER * float(x[s.FLU_PEAK_UG_H])
     low_us, over_us = (_time(float(x[slot])) for slot in (s.FLU_LOW_US, s.FLU_OVER_US))
     rate_ug_h, last_ug_h = risk.going_ug_h(state), float(x[s.FLU_RATE_UG_H])
+    if _lets_pass(state):
+        last_ug_h = rate_ug_h  # what it was taken to hold back before, nobody has measured
     rises, falls = min(rate_ug_h, last_ug_h) > low_limit, max(rate_ug_h, last_ug_h) < over_limit
     low = low_us is not None and (
         is_on(state.book, Cause.WITHDRAWAL_RISK)
@@ -73,10 +79,20 @@ def outlook(state: PumpState, at_us: int) -> tuple[list[Condition], int | None]:
 
 
 def _stopped(state: PumpState, at_us: int) -> bool:
-    """Whether nothing speaks against a stop: a rotor in its scan starts again."""
+    """Whether nothing speaks against a stop: a rotor in its scan starts again, a block may still let the drug pass."""
+    stopping = [cause for cause in risk.STOPPING if risk.stops(state, cause)]
+    block = state.book.alerts.get(Cause.OCCLUSION)
+    if stopping == [Cause.OCCLUSION] and block is not None:
+        return block.said.harm_lo_us is None or at_us >= block.said.harm_lo_us - BLOCK_AHEAD_US
     stall = state.book.alerts.get(Cause.MOTOR_STALL)
     quiet_us = None if stall is None or not stall.on else stall.said.quiet_until_us
     return quiet_us is None or at_us >= quiet_us
+
+
+def _lets_pass(state: PumpState) -> bool:
+    """Whether a block is there through which the drug passes."""
+    block = state.book.alerts.get(Cause.OCCLUSION)
+    return block is not None and block.on and block.said.level == 2 and block.said.harm_lo_us is None
 
 
 def _next_us(

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from contract.events import Bolus, PumpEvent
 from contract.facts import Cause
-from contract.times import DAY_US
+from contract.times import DAY_US, HOUR_US
 from kernels import dose, reservoir, restart
 from kernels import state as s
+from kernels.drive import MOVED
 from processors import risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import Clinic, PumpState, whole_us
@@ -73,6 +74,31 @@ def after_occlusion(state: PumpState, level: int, at_us: int) -> tuple[Clinic, l
     return clinic, [_released(state, blocked_us, at_us)]
 
 
+def after_fill(
+    state: PumpState, clinic: Clinic, told: list[Condition], at_us: int
+) -> tuple[Clinic, list[Condition]]:
+    """Volume that is missing at a refill while a restart is watched is what the pump gave too much since then.
+
+    `told`: what the refill itself shows (processors.refills). Only where the pump could have moved it in that time, and no flow
+    sensor has seen that it did not.
+    """
+    x, since_us = state.x, float(state.x[s.RST_SINCE_US])
+    if not at_us <= since_us + restart.WATCH_US or (x[s.DRV_FLOW + MOVED] > 0.0 and x[s.RST_LEVEL] == 0.0):
+        return clinic, told
+    hours = (at_us - since_us) / HOUR_US
+    for number, mismatch in enumerate(told):
+        missing_ul = mismatch.evidence.get("expected_ul", 0.0) - mismatch.evidence.get("removed_ul", math.inf)
+        if mismatch.level < 2 or not missing_ul > 0.0 or missing_ul > float(x[s.MAX_RATE_UL_H]) * hours:
+            continue
+        more_ug_h = missing_ul / hours * float(x[s.CONCENTRATION_UG_ML]) / 1000.0
+        overdose = _above(
+            state, at_us, {**mismatch.evidence, "by_refill": 1.0}, risk.going_ug_h(state) + more_ug_h
+        )
+        clinic = replace(clinic, restart=replace(clinic.restart, release_due_us=at_us + RELEASED_US))
+        return clinic, [*told[:number], replace(mismatch, level=0), *told[number + 1 :], overdose]
+    return clinic, told
+
+
 def condition(state: PumpState, level: int, at_us: int) -> Condition | None:
     """What the kernel's level says; None where a release still counts."""
     if level == 0:
@@ -118,10 +144,13 @@ def _watched(state: PumpState, clinic: Clinic, stood_us: int, at_us: int) -> Cli
     return replace(clinic, restart=replace(clinic.restart, stood_us=stood_us))
 
 
-def _above(state: PumpState, at_us: int, evidence: dict[str, float]) -> Condition:
+def _above(
+    state: PumpState, at_us: int, evidence: dict[str, float], rate_ug_h: float = math.nan
+) -> Condition:
     stood_us = state.clinic.restart.stood_us
-    ratio = evidence.get("flow_ratio", float(state.x[s.DRV_FLOW_NOW]))
-    rate_ug_h = ratio * risk.going_ug_h(state)  # only a counter saw it: what it counted last
+    if math.isnan(rate_ug_h):
+        ratio = evidence.get("flow_ratio", float(state.x[s.DRV_FLOW_NOW]))
+        rate_ug_h = ratio * risk.going_ug_h(state)  # only a counter saw it: what it counted last
     rate_ug_h = float(state.x[s.FLU_RATE_UG_H]) if math.isnan(rate_ug_h) else rate_ug_h
     harm_lo_us, harm_hi_us = risk.harm_of_rate(state, rate_ug_h)
     return Condition(

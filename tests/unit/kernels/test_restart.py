@@ -122,16 +122,23 @@ def test_healthy_restarts_are_silent() -> None:
         assert 2 not in run(rows)
 
 
-def fallen(ml_h: float, scale: float = 1.0, spike_ml: float = 0.0) -> list[int]:
-    """Levels of a pump at 0.02 mL/h whose reservoir falls by `ml_h` after a day at a stand; noise 0.03 mL, every ten minutes."""
+def fallen(
+    ml_h: float, scale: float = 1.0, spike_ml: float = 0.0, noise_ml: float = 0.03, before_ml_h: float = 0.0
+) -> list[int]:
+    """Levels of a pump at 0.02 mL/h whose reservoir falls by `ml_h` after a day, mostly at a stand; every ten minutes."""
     rng = np.random.default_rng(8)
     x = step.fresh()
     x[s.RESERVOIR_ML], x[s.FLOW_TOLERANCE] = 20.0 * scale, 0.1
     out = []
     for row in range(144 + 200):
         after_h = max(row - 143, 0) / 6
-        reading = 15.0 - ml_h * after_h + 0.03 * float(rng.normal()) + (spike_ml if row == 200 else 0.0)
-        restart.level_mean(x, reading * scale)
+        before_ml = before_ml_h * max(72 - row, 0) / 6
+        reading = (
+            15.0 + before_ml - ml_h * after_h + noise_ml * float(rng.normal()) + spike_ml * float(row == 200)
+        )
+        asked_ul = 1000.0 * before_ml_h / 6 if row <= 72 else 0.0 if row < 144 else 20.0 / 6
+        restart.level_mean(x, reading * scale, asked_ul * scale)
+        x[s.RES_LEVEL_UL] = reading * 1000.0 * scale
         if row == 143:
             restart.begin(x, row * HOUR_US / 6)
         elif row > 143:
@@ -143,8 +150,8 @@ def fallen(ml_h: float, scale: float = 1.0, spike_ml: float = 0.0) -> list[int]:
 
 
 def test_a_level_that_falls_faster_than_the_tolerance_allows() -> None:
-    """Three times the rate, seen within half a day; the rate itself, a spike and a level that stands still are not."""
-    assert 2 in fallen(0.06)[:72]
+    """Three times the rate, seen within six hours; the rate itself, a spike and a level that stands still are not."""
+    assert 2 in fallen(0.06)[:36]
     for still in (fallen(0.02), fallen(0.0), fallen(0.02, spike_ml=-8.0)):
         assert 2 not in still
     assert fallen(0.06) == fallen(0.06, scale=1024.0)
@@ -152,7 +159,7 @@ def test_a_level_that_falls_faster_than_the_tolerance_allows() -> None:
 
 def naive_levels_by_level(readings_ml: list[float], begun: int, asked_ul: float, days: float) -> list[int]:
     """The level's part of the recurrence in plain words; rows `days` apart, restarted at row `begun`, 20 mL, tolerance 10 %."""
-    mean = noise = reference = math.nan
+    mean = noise = reference = last = math.nan
     asked, on, out, watching = 0.0, 0, [], False
     for row, reading_ml in enumerate(readings_ml):
         if math.isfinite(reading_ml):
@@ -160,10 +167,14 @@ def naive_levels_by_level(readings_ml: list[float], begun: int, asked_ul: float,
             if math.isnan(mean):
                 mean, noise = 1000.0 * reading_ml, 0.0 if math.isnan(noise) else noise
             else:
-                square = min(off**2, 16.0 * noise) if noise > 0.0 else off**2
-                mean += math.copysign(math.sqrt(square), off) / 16.0
+                spike = 4.0 * math.sqrt(noise) if noise > 0.0 else math.inf
+                step_ul = min(abs(off), spike)
+                if (last > mean) == (off > 0.0) and last != mean:
+                    step_ul = max(step_ul, min(abs(off), abs(last - mean)))
                 if not watching:
-                    noise += (square - noise) / 128.0
+                    noise += (min(abs(off + 15.0 * asked_ul), spike) ** 2 - noise) / 128.0
+                mean += math.copysign(step_ul, off) / 16.0
+            last = 1000.0 * reading_ml
         if row == begun:
             watching, reference = True, mean
         elif watching and on == 0 and (row - begun) * days > 2.0:
@@ -173,7 +184,7 @@ def naive_levels_by_level(readings_ml: list[float], begun: int, asked_ul: float,
             slack = asked_ul + 31 / 60 * asked_ul / (24.0 * days)
             beyond = (reference - mean - 1.1 * asked) * (-1.0 if on else 1.0)
             drift = 0.001 * 20_000.0
-            sd = math.sqrt(noise / 15.5 + drift**2 * (1.0 + (row - begun) * days))
+            sd = math.sqrt(noise / 15.5 + drift**2 * (row - begun) * days)
             if beyond > slack + 3.0 * sd:
                 on, reference, asked = 2 - on, mean, 0.0
         out.append(on)
@@ -197,7 +208,8 @@ def by_level(seed: int) -> tuple[list[int], list[int]]:
     x[s.RESERVOIR_ML], x[s.FLOW_TOLERANCE] = 20.0, 0.1
     asked_ul, told = float(rng.choice([0.0, 0.3, 3.0, 20.0])), []
     for row, reading in enumerate(ml.tolist()):
-        restart.level_mean(x, reading)
+        restart.level_mean(x, reading, asked_ul)
+        x[s.RES_LEVEL_UL] = 1000.0 * reading if np.isfinite(reading) else x[s.RES_LEVEL_UL]
         t_us = row * days * DAY_US
         if row == begun:
             restart.begin(x, t_us)
@@ -222,6 +234,14 @@ def test_the_draws_meet_falls_and_their_ends() -> None:
     levels = [by_level(seed)[0] for seed in range(40)]
     assert sum(2 in one for one in levels) >= 6
     assert sum(2 in one and one[-1] == 0 for one in levels) >= 2
+
+
+def test_a_quiet_level_is_followed_as_fast_as_it_falls() -> None:
+    """Noise of a fiftieth of a row's fall: the mean is no slower than its memory, and its lag while the pump ran is no noise."""
+    assert 2 in fallen(0.06, noise_ml=0.0002)[:30]
+    assert 2 in fallen(0.06, noise_ml=0.0002, before_ml_h=0.02)[:30]
+    assert 2 not in fallen(0.0224, noise_ml=0.0002)
+    assert 2 not in fallen(0.02, noise_ml=0.0002, spike_ml=-8.0)
 
 
 def errors(readings: NDArray[np.float64], minutes: float) -> tuple[list[bool], float]:

@@ -87,6 +87,40 @@ def test_a_level_alone_shows_it_hours_later(ratio: float, *, refilled: bool, exp
     assert [line[2] for line in lines[:1]] == ["high"] * expected
 
 
+def drawn(removed_ml: float, at_h: float = 104.0, flow: float | None = None) -> Story:
+    """A pump at 20 uL/h with a counter that stood for a day until 96 h and is refilled at `at_h`."""
+    hours = np.arange(168)
+    counted = np.clip(hours, 0, 72) + np.clip(hours - 96, 0, None)
+    told = story().runs(0, 20.0).tell("suspended", 72).tell("resumed", 96)
+    told.tell(
+        "reservoir_filled",
+        at_h,
+        removed_ml=removed_ml,
+        filled_ml=20.0,
+        concentration_ug_ml=500.0,
+        drug="b",
+    )
+    columns: dict[str, list[float | None]] = {"delivered_ul": (20.0 * counted).tolist()}
+    if flow is not None:
+        columns["flow_ul_h"] = np.where((hours > 72) & (hours <= 96), 0.0, flow).tolist()
+    return told.rows(0, 168, **columns)
+
+
+def test_what_is_missing_at_a_refill_after_a_restart_was_given_too_much() -> None:
+    """18.4 mL were to be left, 16 are: the pump could have given them in the eight hours since; no refill mismatch beside it."""
+    told = drawn(16.0)
+    (line, *_) = told.alerts(168, Cause.RESTART_OVERDOSE)
+    assert line == (104.0, "active", "high")
+    assert told.alerts(168, Cause.REFILL_MISMATCH) == []
+
+
+@pytest.mark.parametrize("told", [drawn(16.0, 160.0), drawn(20.0), drawn(16.0, flow=20.0)])
+def test_a_refill_mismatch_that_a_restart_does_not_explain_stays_one(told: Story) -> None:
+    """Days after the watch, where more is left than was to be, or where a flow sensor saw that nothing was given too much."""
+    assert told.alerts(168, Cause.RESTART_OVERDOSE) == []
+    assert len(told.alerts(168, Cause.REFILL_MISMATCH)) >= 1
+
+
 def test_a_program_that_stops_for_a_day_is_a_stop_too_and_the_next_may_be_lower() -> None:
     """Sgouros 2010: the restart was at a lower set dose; flow is measured against what is programmed then."""
     hours = np.arange(144)

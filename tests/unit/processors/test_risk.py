@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from contract.facts import Alert, Cause
@@ -257,3 +260,31 @@ def test_a_pulse_that_a_scan_swallowed_is_not_missed_twice() -> None:
         counter[hour] -= 3.0 if hour == 124 else 26.0
     told.rows(0, 150, delivered_ul=counter)
     assert silent(told, 151)
+
+
+def narrowed(time_constant_h: float) -> Story:
+    """Rows every ten minutes of a line that is narrowed on day 20, over which the pressure rises by 2.5 kPa/h at first."""
+    rng = np.random.default_rng(1)
+    hours = np.arange(0, 21.5 * 24, 1 / 6)
+    since_h = np.clip(hours - 20 * 24.0, 0, None)
+    rise = 2.5 * time_constant_h * (1.0 - np.exp(-since_h / time_constant_h))
+    pressure = 1.5 + 0.3 * np.sin(hours / 24 * 2 * np.pi) + 0.1 * rng.normal(size=hours.size) + rise
+    columns = {"delivered_ul": (5.0 * hours).tolist(), "pressure_kpa": np.round(pressure, 3).tolist()}
+    told, until_us = therapy(), START_US + round(21.5 * 24 * HOUR_US)
+    rows: dict[str, Any] = {"t_s": (3600.0 * hours).tolist(), **columns}
+    told.records.append(told.event("telemetry", START_US, until_us, "device", **rows))
+    return told
+
+
+def test_beside_a_block_a_risk_is_said_when_nothing_is_left_to_wait_for() -> None:
+    """An hour before the earliest harm that the block itself tells; where its course bends before that, never."""
+    shut, open_again = narrowed(1000.0), narrowed(1.5)
+    block = lines(shut, 21.5 * 24, Cause.OCCLUSION)
+    (risk, *_) = lines(shut, 21.5 * 24, Cause.WITHDRAWAL_RISK)
+    told = [line for line in block if line.at_us <= risk.at_us][-1]
+    assert told.harm_at is not None
+    assert told.harm_at.lo_us is not None
+    assert told.harm_at.lo_us - HOUR_US <= risk.at_us <= told.harm_at.lo_us
+    assert "occlusion" in risk.text
+    assert [str(line.priority) for line in lines(open_again, 21.5 * 24, Cause.OCCLUSION)][-1] == "medium"
+    assert lines(open_again, 21.5 * 24, Cause.WITHDRAWAL_RISK) == []
