@@ -82,7 +82,7 @@ def drawn(seed: int) -> dict[str, Floats]:
         "rate": rate,
         "columns": columns,
         "named": named,
-        "left": np.where(spells(rng, 0.05, (6.0, 12.0), every_h), 0.04, 0.5),
+        "left": np.where(spells(rng, 0.05, (6.0, 12.0), every_h), 0.04999, 0.05001),
         "by": rng.choice([st.OCCLUSION_LEVEL, st.STALL_LEVEL, st.LEAK, st.STARVATION], ROWS).astype(float),
     }
 
