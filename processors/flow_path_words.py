@@ -12,6 +12,8 @@ from processors import risk
 from processors.alerts import Condition
 from processors.pump_state import PumpState
 
+EXPLAINING: Final = (Cause.SAFE_STATE, Cause.BATTERY_EOS, Cause.MOTOR_STALL, Cause.OCCLUSION)
+"""What a drive that stands or runs at its least, or a line that is shut, does not move no inlet withholds."""
 LITTLE: Final = 0.5  # of the usual delivery: below it the drug's level halves and withdrawal is expected [P]
 LEAK_TEXT: Final = (
     "The outlet pressure fell below all that it does in health while the pump goes on delivering, as when the catheter leaks"
@@ -60,11 +62,24 @@ def leak_condition(state: PumpState, level: int, at_us: int) -> Condition:
     )
 
 
+def _is_explained(state: PumpState) -> bool:
+    """Whether no inlet speaks, and the flow that is missing has another reason: an alert's, or the device's that it can't deliver."""
+    if not math.isnan(state.x[starvation.AT + s.LOW_LIMIT]):
+        return False
+    named = any(
+        alert is not None and alert.on and alert.said.level == 2
+        for alert in (state.book.alerts.get(cause) for cause in EXPLAINING)
+    )
+    return named or "no_delivery" in state.clinic.device.heard
+
+
 def starvation_condition(state: PumpState, level: int, at_us: int) -> Condition:
     """Medium; a time to harm only where flow or level say that less than half is still delivered."""
     if level == 0:
         return Condition(cause=Cause.STARVATION, at_us=at_us, level=0)
     x, onset_us = state.x, _onset_us(state, starvation.AT, at_us)
+    if _is_explained(state):
+        level = 1
     share = float(x[s.DRV_FLOW_NOW]) / float(x[s.STV_SHARE])
     asked_ul = float(x[s.STV_ASKED_UL])
     if not math.isfinite(share) and asked_ul > 0.0:
