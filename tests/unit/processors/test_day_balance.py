@@ -39,6 +39,41 @@ def test_a_third_less_is_told_within_three_weeks_of_a_sensor_that_drifts(seed: i
     assert abs(found.ratio - 0.65) < 4.0 * found.sd
 
 
+def first_told(ratios: Floats, noise_ul: Floats, every: Floats) -> int | None:
+    """At which look a change is first told, of a pump that is looked at after each of the volumes `every`, in days."""
+    given = DAY_UL * np.concatenate([[0.0], np.cumsum(every)])
+    level = 20_000.0 - np.concatenate([[0.0], np.cumsum(DAY_UL * every * ratios)]) + noise_ul
+    seen = tuple(zip(given.tolist(), level.tolist(), strict=True))
+    return next((n for n in range(1, len(seen) + 1) if change(seen[:n], 10.0) is not None), None)
+
+
+def test_days_of_unlike_length_weigh_as_much_as_was_counted_in_them() -> None:
+    """Blocks of the level grow: two days a look after two weeks of one, at a drift of a fifth of a day's volume from day to day."""
+    every = np.concatenate([np.ones(14), np.full(16, 2.0)])
+    ratios = np.concatenate([np.ones(18), np.full(12, 0.6)])
+    late = 0
+    for seed in range(20):
+        step = np.random.default_rng(seed).normal(0.0, DAY_UL / 5.0, 31) * np.sqrt(
+            np.concatenate([[0.0], every])
+        )
+        told = first_told(ratios, step.cumsum(), every)
+        assert told is None or told > 18
+        late += told is None
+    assert late <= 2
+
+
+def test_white_noise_of_the_level_cancels_in_long_spans() -> None:
+    """A third of a day's volume at each look: differences of days alone would see nothing of a third less."""
+    ratios = np.concatenate([np.ones(21), np.full(21, 0.6)])
+    missed = 0
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0.0, 0.3 * DAY_UL, 43)
+        told = first_told(ratios, noise, np.ones(42))
+        assert told is None or told > 21
+        missed += told is None
+    assert missed <= 2
+
+
 def test_sensors_that_drift_and_come_back_are_no_change() -> None:
     """Two hundred walks, and slow waves of any phase that move as far as a fifth of what is delivered."""
     for seed in range(200):
