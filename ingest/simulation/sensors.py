@@ -142,17 +142,17 @@ class SensorBank:
     def _line(self, body: Floats, resistance: Floats, hours: Floats, flow_ul_h: Floats) -> Floats:
         """Solve C dP/dt = flow - (P - body) / R over each row; at once where the line is open.
 
-        Past `slip_kpa` the rollers slip and the pressure stays there.
+        Past `slip_kpa` the rollers slip and the pressure stays there, however quickly it would have gone on.
         """
         design = self._design
         settled = body + resistance * flow_ul_h
+        pressure = np.minimum(settled, design.slip_kpa)
         constant_h = resistance * design.compliance_ul_per_kpa
         slow = constant_h > _SLOW_PERIODS * hours
         if not slow.any() and self._line_kpa is None:
-            return settled
+            return pressure
         first = int(np.argmax(slow)) if self._line_kpa is None else 0
-        line = float(settled[max(first - 1, 0)]) if self._line_kpa is None else self._line_kpa
-        pressure = settled.copy()
+        line = float(pressure[max(first - 1, 0)]) if self._line_kpa is None else self._line_kpa
         decays = np.exp(-np.minimum(hours / constant_h, 700.0)).tolist()
         for row, towards in enumerate(settled[first:].tolist(), start=first):
             line = min(towards + (line - towards) * decays[row], design.slip_kpa)

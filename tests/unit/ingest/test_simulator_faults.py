@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -339,3 +340,14 @@ def test_a_stroke_that_will_grow_is_healthy_until_then() -> None:
     limits = [1.0 + 0.5 * (design.silent_ratio() - 1.0) for design in designs]
     assert all(design.stroke_ratio <= limit for design, limit in zip(designs, limits, strict=True))
     assert any(design.stroke_ratio == limit for design, limit in zip(designs, limits, strict=True))
+
+
+def test_a_line_that_follows_at_once_stays_at_the_slip_pressure_too() -> None:
+    """A bore that closes on a stiff line: between two readings the rollers slip, however much the flow would press."""
+    case, rows, _ = struck(None)
+    closing = Narrowing(rows[100], rows[-1], 3 * 8 * HOUR_US, 1e7 / case.design.rate_ul_h)
+    stiff = replace(case.design, compliance_ul_per_kpa=1e-6 * case.design.compliance_ul_per_kpa)
+    effects = replace(case.effects, narrowings=(closing,))
+    span = np.array([START_US, rows[-1]], np.int64)
+    pressure = SensorBank(stiff, case.plant, effects, 1, 0, span).read(rows)["pressure_kpa"]
+    assert stiff.slip_kpa - 2.0 < pressure.max() < stiff.slip_kpa + 2.0
