@@ -11,7 +11,7 @@ enum {
     QUANTUM, SAME, HABIT, PERIOD_US, PART_ROWS, PART_N, PART_MAX, PART_SUM, PART_ROUGH, PART_FLOW, PART_INLET, RING_N,
     ROUGH_REF, ROUGH, FLOW_TOP, FLOW_LAST, ALLOW, INLET_TOP, SENSED_MEAN, SENSED_DEV, SENSED_NOW, PROGRAMMED, HOLD, PEAK,
     OUT_ROWS, OUT_BELOW, OUT_STRIDE, OUT_FILL, OUT_SUM, OUT_N, OUT_US, OUT = 172, PART_MIN = 183, RING_MAX = 184, RING_MEAN = 196,
-    FLOW_NEXT = 282, RST_LEVEL = 23, DRIVE_LEVEL = 208, LEAK_LEVEL = 256, RING = 12, PROFILE = 10
+    FLOW_NEXT = 282, RST_LEVEL = 23, DRIVE_LEVEL = 208, LEAK_LEVEL = 256, AIR_FLOW_NOW = 343, AIR_FLOW_MEAN = 349, AIR_FLOW_DEV = 350, RING = 12, PROFILE = 10
 };
 static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
     SHAPE = 0.5, EVEN_KNOWN = 0.2, EVEN_YOUNG = 0.4, FOLLOW = 0.5, YOUNG_RAMP = 12.0, EVEN_RING = 0.6, BEYOND_BASE = 1.8,
@@ -278,21 +278,44 @@ static int sensed_lost(double *x, double programmed, double sensed) {
     return x[SENSED_NOW] < mean - 6.0 * dev && x[READY] == 1.0;
 }
 
+/* Share of the time for which it must last that this row stands for, where it towers over all that was seen. */
+static double towering(double *x, double low, double base, double top, double allow) {
+    double over = low - top - allow, width = top - base, unit = max2(fabs(top) + allow, width + allow);
+    if (x[RST_LEVEL] > 0.0 || !(over > unit)) return 0.0;
+    double now = x[AIR_FLOW_NOW], usual = x[AIR_FLOW_MEAN];
+    if ((now < 0.85 * usual && now < usual - 5.0 * x[AIR_FLOW_DEV]) || x[DRIVE_LEVEL] == 2.0) return 0.5;
+    int rigid = over > 2.0 * (fabs(top) + allow) && over > 60.0 * width;
+    return rigid || over > 5.0 * unit ? 1.0 / max2(16.0, 0.5 * x[PART_ROWS]) : 0.0;
+}
+
+/* The same over the periods of a ring that is not ready. */
+static double first_towering(double *x, double low, double flow) {
+    int n = (int)x[RING_N];
+    double seen = x[FLOW_TOP], base = x[RING_MEAN], top = x[RING_MAX];
+    if (n < 2 || !(seen > 0.0)) return 0.0;
+    for (int i = 1; i < n; i++) { base = min2(base, x[RING_MEAN + i]); top = max2(top, x[RING_MAX + i]); }
+    double ratio = max2(flow / seen, 1.0);
+    double due = towering(x, low, base, top, max2(fabs(base), fabs(top)) * (ratio * ratio - 1.0));
+    if (due > 0.0) { x[BASE] = base; x[TOP] = top; x[THRESHOLD] = top + MARGIN * (top - base); }
+    return due;
+}
+
 static double condition(double *x, double low, double allow, int lost) {
     double base = x[BASE], top = x[TOP] + allow, threshold = x[THRESHOLD] + allow, largest;
     double jumped = jumps(x, low, &largest), rise = low - x[OUT];
     x[SCORE] = (low - jumped - top) / (threshold - top);
-    if (low <= threshold) return 0.0;
     int known = span_us(x) >= YOUNG_DAYS * DAY_US;
+    double tower = known ? 0.0 : HOLD_ROWS * towering(x, low, base, x[TOP], allow);
+    if (low <= threshold) return tower;
     if (x[SCORE] > SHAPE && rise - jumped > (known ? EVEN_KNOWN : EVEN_YOUNG) * rise) return HOLD_ROWS;
     double quantum = x[QUANTUM], reference = x[ROUGH_REF];
     int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
     lost = lost || x[DRIVE_LEVEL] == 2.0;
-    if (!known && !smooth && !lost) return 0.0;
+    if (!known && !smooth && !lost) return tower;
     if (x[RST_LEVEL] > 0.0) return 0.0;
     double flat = known ? FLAT_KNOWN : FLAT_YOUNG;
     if (smooth || lost) flat *= LOST_SHARE;
-    return low - base > flat * (threshold - base) ? 1.0 : 0.0;
+    return low - base > flat * (threshold - base) ? 1.0 : tower;
 }
 
 /* Enter a healthy row; 1 if the period that it fills ends a straight rise through a young ring. */
@@ -368,6 +391,10 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
             if (x[OUT_BELOW] > 3.0 + 0.25 * x[OUT_ROWS]) profile_close(x);
             else profile_add(x, t_us, low, before, top);
         }
+    } else {
+        due = HOLD_ROWS * first_towering(x, low, flow);
+        if (due > 0.0) profile_add(x, t_us, low, before, x[TOP]);
+        else if (x[OUT_ROWS] > 0.0) profile_close(x);
     }
     if (due > 0.0) {
         evidence(x, t_us, low, flow);

@@ -21,9 +21,10 @@ the largest of the next n judgements exceeds twice the largest of the last n is 
 S is correlated with, provided that the spans are alike; n is the judgements of FADE_US, 10^3 at 15 min, 10^6 at 1 s. LEAST
 covers the beginning: 5 sds in two channels, in three judgements.
 
-The line over the flow is a regression with fading memory; where the flow lies outside what it has seen (LEVERAGE), current
+The line over the flow is a regression with fading memory; where the flow lies outside what it has seen (kernels/flow_line.py), current
 and vibration say nothing. A flow far from the usual (a bolus) is left out unless it lasts. A stopped pump (no flow and a current
-that doesn't run, or a stall) is neither judged nor learned, and everything begins anew after it. Learning stops while S is above
+that doesn't run, or a stall) is neither judged nor learned, and everything begins anew after it; nor is one whose inlet has fallen (kernels/suction.py):
+a pump that starves makes gas of its own, and its flow is as ragged. Learning stops while S is above
 half of T. Scale-free: only ratios decide. State: kernels.state, block AIR. Constants are parameters of ours [P].
 """
 
@@ -37,6 +38,8 @@ from numpy.typing import NDArray
 
 from kernels import state as st
 from kernels.borrow import borrow
+from kernels.flow_line import is_seen, usual_at
+from kernels.suction import fallen
 
 STEP: Final = 4.0  # rows a judgement: a fault of 20 rows holds four whole steps
 KEEP: Final = 0.125  # of a reading: about 15 rows count, so that 8 rows show half of a change
@@ -56,8 +59,6 @@ CALM: Final = 4.0  # judgements until over
 WARM: Final = 64.0  # judgements before anything is said
 SETTLED: Final = 16.0  # judgements before records count
 FADE_US: Final = 14 * 86_400e6
-LEVERAGE: Final = 9.0  # squared distance of a flow from the usual, in its variance
-SAME_FLOW: Final = 0.02  # of the usual flow
 ODD: Final = 2.0  # times or part of the usual flow: a bolus
 ODD_ROWS: Final = 32.0  # rows after which it is a program
 NONE_SHARE: Final = 0.1  # of the usual flow: none (as in kernels/drive.py)
@@ -124,16 +125,6 @@ def _excess(x: NDArray[np.float64], channel: int) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _line(x: NDArray[np.float64], habit: int) -> float:
-    """Usual current or vibration at the present programmed flow."""
-    spread = SAME_FLOW * x[st.AIR_Q_MEAN]
-    usual = x[habit]
-    if x[st.AIR_Q_VAR] > spread * spread:
-        usual += x[habit + 1] / x[st.AIR_Q_VAR] * (x[st.AIR_Q_NOW] - x[st.AIR_Q_MEAN])
-    return float(usual)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _evidence(x: NDArray[np.float64]) -> float:
     """Second largest of the four evidences, sds."""
     flow, current, vibration, pressure = 0.0, 0.0, 0.0, 0.0
@@ -141,15 +132,14 @@ def _evidence(x: NDArray[np.float64]) -> float:
     ragged = _excess(x, FLOW)
     if short > 0.0 and ragged > 0.0:
         flow = np.sqrt(short * ragged)
-    gap = x[st.AIR_Q_NOW] - x[st.AIR_Q_MEAN]
-    if gap * gap <= LEVERAGE * x[st.AIR_Q_VAR] or abs(gap) <= SAME_FLOW * x[st.AIR_Q_MEAN]:
-        short = _short(x[st.AIR_MA_NOW], _line(x, st.AIR_MA), x[st.AIR_MA + 2])
+    if is_seen(x):
+        short = _short(x[st.AIR_MA_NOW], usual_at(x, st.AIR_MA), x[st.AIR_MA + 2])
         if short > 1.0:
             current = short
             ragged = _excess(x, CURRENT)
             if ragged > 0.0:
                 current += min(ragged, short)
-        rise = -_short(x[st.AIR_VIBRATION_NOW], _line(x, st.AIR_VIBRATION), x[st.AIR_VIBRATION + 2])
+        rise = -_short(x[st.AIR_VIBRATION_NOW], usual_at(x, st.AIR_VIBRATION), x[st.AIR_VIBRATION + 2])
         if rise > 0.0:
             vibration = rise
         ragged = _excess(x, VIBRATION)
@@ -182,7 +172,7 @@ def _learn_line(x: NDArray[np.float64], slot: int, habit: int, share: float, gap
     if np.isnan(x[habit]):
         x[habit], x[habit + 1], x[habit + 2] = now, 0.0, CLIP * QUIET * abs(now)
         return
-    usual = _line(x, habit)
+    usual = usual_at(x, habit)
     off = now - usual
     if x[st.AIR_JUDGED] >= SETTLED:
         most = CLIP * max(x[habit + 2], QUIET * abs(usual))
@@ -224,6 +214,11 @@ def _learn(x: NDArray[np.float64], gone_us: float) -> None:
 def _judge(x: NDArray[np.float64], t_us: float) -> None:
     """Weigh the evidence, move the level, learn."""
     x[st.AIR_ROWS] = 0.0
+    if fallen(x) and x[st.AIR_LEVEL] < 2.0:
+        x[st.AIR_LEVEL] = x[st.AIR_HOLD] = x[st.AIR_LAST_EVIDENCE] = 0.0
+        x[st.AIR_ONSET_US] = np.nan
+        x[st.AIR_JUDGED_US] = t_us
+        return
     if np.isnan(x[st.AIR_Q_MEAN]):
         x[st.AIR_Q_MEAN], x[st.AIR_Q_VAR] = x[st.AIR_Q_NOW], 0.0
     evidence = _evidence(x)

@@ -192,8 +192,8 @@ def _judge(x: NDArray[np.float64], mean_kpa: float, open_us: float) -> int:
     """Judge one block mean; return the level."""
     level = int(x[LEVEL])
     bottom, limit = x[AT + st.LOW_BOTTOM], x[AT + st.LOW_LIMIT]
-    if level == 2 and math.isnan(limit) and _far(x, mean_kpa):
-        return 2
+    if math.isnan(limit) and (x[st.LEAK_FAR_ROWS] > 0.0 or (level == 2 and _far(x, mean_kpa))):
+        return level  # a first day doesn't learn what it may be about to say
     back = mean_kpa >= (0.5 * (bottom + limit) if level == 2 else limit)
     if back or math.isnan(limit):
         if x[AT + st.LOW_OUT_N] > 0.0:

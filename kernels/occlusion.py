@@ -12,7 +12,8 @@ and posture from the pressure: it becomes smooth.
 3. A block that is over within a row or two can't show its slope. A jump counts only from FLAT_KNOWN times threshold -
    base, a quarter of that if the roughness or the sensed flow was lost, or the drive stands against it (what stands makes
    no R Q); in a young ring only if one of these is so.
-4. Before a day is known a straight rise through all periods counts, many times their noise (`straight`).
+4. Before a day is known a straight rise through all periods counts, many times their noise (`straight`), and what stands for long
+   far above all that was seen (kernels/towering.py).
 
 Error rate: EXCEED a period, 365 periods a year or fewer, times the share of exceedances that are not jumps, is the rate
 only where K(n) sets the threshold. It does in 30-60 % of periods of our generator; the floor (MARGIN, more cautious) or
@@ -57,6 +58,7 @@ from kernels.pressure_model import (
     learn,
     span_us,
 )
+from kernels.towering import first_towering, towering
 from kernels.units import DAY_US, HOUR_US
 
 SHAPE: Final = 0.5  # where the pressure without its jumps must stand between top and threshold
@@ -247,21 +249,22 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     )
     _, jumped = jumps(x, low_kpa)
     x[st.OCC_SCORE] = (low_kpa - jumped - top) / (threshold - top)
-    if low_kpa <= threshold:
-        return 0.0
     known = span_us(x) >= YOUNG_DAYS * DAY_US
+    tower = 0.0 if known else HOLD_ROWS * towering(x, low_kpa, base, x[st.OCC_TOP_KPA], allow_kpa)
+    if low_kpa <= threshold:
+        return tower
     rise = low_kpa - x[st.OCC_OUT]
     if x[st.OCC_SCORE] > SHAPE and rise - jumped > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
         return HOLD_ROWS
     lost = sensed_lost == 1 or x[st.DRV_LEVEL] == 2.0 or (movement_is_lost(x) and x[st.OCC_OUT_ROWS] >= 16.0)
     if not known and not lost:
-        return 0.0  # a first rising on a quiet sensor is a jump of any number of noises
+        return tower  # a first rising on a quiet sensor is a jump of any number of noises
     if x[st.RST_LEVEL] > 0.0:
         return 0.0  # more is pumped than asked, nobody measures how much: R Q jumps
     flat = FLAT_KNOWN if known else FLAT_YOUNG
     if lost:
         flat *= LOST_SHARE
-    return 1.0 if low_kpa - base > flat * (threshold - base) else 0.0
+    return 1.0 if low_kpa - base > flat * (threshold - base) else tower
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -339,6 +342,12 @@ def occlusion_row(
                 profile_close(x)
             else:
                 profile_add(x, t_us, low_kpa, before_kpa, top_kpa)
+    else:
+        due = HOLD_ROWS * first_towering(x, low_kpa, flow_ul_h)
+        if due > 0.0:
+            profile_add(x, t_us, low_kpa, before_kpa, x[st.OCC_TOP_KPA])
+        elif x[st.OCC_OUT_ROWS] > 0.0:
+            profile_close(x)
     if due > 0.0:
         _evidence(x, t_us, low_kpa, flow_ul_h)
         x[st.OCC_HOLD] += due

@@ -38,6 +38,7 @@ from kernels import state as st
 from kernels.borrow import borrow
 from kernels.drive import MOVED
 from kernels.lows import close_block, held, learn_block, low_row, reset_low, shift
+from kernels.suction import suction_row
 from kernels.units import DAY_US, HOUR_US
 
 AT: Final = st.STARVATION
@@ -63,6 +64,7 @@ def reset(x: NDArray[np.float64]) -> None:
     reset_low(x, AT)
     x[st.STV_SHARE_SUM : st.STV_ASKED_UL + 1] = np.nan
     x[st.STV_LEVEL_SUM_UL] = x[st.STV_LEVEL_N] = 0.0
+    x[st.STV_INLET_NOW_KPA] = np.nan
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")
@@ -238,6 +240,11 @@ def starvation_row(
         return level
     if x[st.RES_V_UL] < DRY * 1000.0 * x[st.RESERVOIR_ML] or _stands(x):
         return level
+    starts = suction_row(x, t_us, inlet_kpa)
+    if starts == 2:
+        x[LEVEL] = 2.0
+        x[AT + st.LOW_ONSET_US] = x[AT + st.LOW_RING + st.YNG_ONSET_US]
+        return 2
     share = flow_ul_h * since_us / (HOUR_US * expected_ul)
     x[st.STV_SHARE_SUM] = held(x[st.STV_SHARE_SUM], x[AT + st.LOW_N], share)
     if abs(level_ml) < np.inf:
@@ -246,7 +253,9 @@ def starvation_row(
     x[AT + st.LOW_FLOW] += expected_ul
     if low_row(x, AT, t_us, inlet_kpa):
         level = _close(x, t_us)
-        x[LEVEL] = level
+    if x[AT + st.LOW_DAYS] == 0.0 and abs(inlet_kpa) < np.inf:
+        level = starts
+    x[LEVEL] = level
     return level
 
 

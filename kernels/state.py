@@ -62,6 +62,7 @@ DELIVERED_UL: Final = 46  # uL, best estimate
 COVERED_US: Final = 48  # us with telemetry
 SENSED_KNOWN: Final = 50  # 0 nothing measured at this row, 1 by flow, 2 by the counter's difference
 COVER_US: Final = 51  # us, time up to which coverage is accounted; NaN before the first row
+STV_INLET_NOW_KPA: Final = 49  # kPa, of STARVATION: inlet, mean of the last rows; NaN = none yet
 DOSE_SOURCES: Final = 52  # three sources of SOURCE_SIZE slots each; the offsets below are inside one
 SOURCES: Final = 3  # device, clinic, system
 SOURCE_SIZE: Final = 12
@@ -227,6 +228,13 @@ LOW_FLOW: Final = 13  # sum over the open block: flow, uL/h (LEAK); programmed v
 LOW_OUT_N: Final = 14  # blocks of the present excursion; 0 = none
 LOW_DAYS: Final = 15  # days in the ring
 LOW_RING: Final = 16  # kPa, 6 slots: smallest block mean of each day
+# The same six of STARVATION while no day is known (kernels/suction.py)
+YNG_LOWEST: Final = 0  # kPa, lowest mean of some rows that was learned
+YNG_HIGHEST: Final = 1  # kPa, the highest
+YNG_ROWS: Final = 2  # rows since the last look
+YNG_LOOKS: Final = 3  # looks learned from
+YNG_OUT: Final = 4  # looks in a row with the inlet fallen and the flow short; below 0: fallen alone
+YNG_ONSET_US: Final = 5  # us, the first of them
 
 # --- LEAK 256..287: the outlet pressure below its healthy bottom (kernels/leak.py); 256..277 are a LOW block
 LEAK: Final = 256

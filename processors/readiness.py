@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from contract.facts import Cause, Readiness
 from contract.times import HOUR_US
-from kernels import air, channels, drive, fluid_habit, health, reservoir, wear
+from kernels import air, channels, drive, fluid_habit, health, reservoir, suction, wear
 from kernels import state as s
 from processors.alerts import Condition
 from processors.channel_needs import NEEDS, Need, serves
@@ -111,8 +111,12 @@ def _moves(x: NDArray[np.float64]) -> bool:
 
 
 def _suction(x: NDArray[np.float64]) -> bool:
-    inlet = "inlet_kpa" in live_channels(x)
-    return not math.isnan(x[s.STARVATION + s.LOW_LIMIT] if inlet else x[s.STV_SHARE])
+    if "inlet_kpa" not in live_channels(x):
+        return not math.isnan(x[s.STV_SHARE])
+    if x[s.STARVATION + s.LOW_DAYS] > 0.0:
+        return True
+    habits = not (math.isnan(x[s.AIR_FLOW_MEAN]) and math.isnan(x[s.AIR_MA]))
+    return habits and bool(x[suction.RING + s.YNG_LOOKS] >= suction.WARM)
 
 
 def _ratio_is_sharp(x: NDArray[np.float64]) -> bool:

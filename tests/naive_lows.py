@@ -284,8 +284,8 @@ class NaiveLeak:
 
     def _judge(self, mean: float, open_us: float) -> int:
         lows, fall = self.lows, self.fall
-        if self.level == 2 and math.isnan(lows.limit) and self._far(mean):
-            return 2
+        if math.isnan(lows.limit) and (self.far_rows or (self.level == 2 and self._far(mean))):
+            return self.level
         if math.isnan(lows.limit) or mean >= lows.back_from(self.level):
             if fall.means and self.level < 2:
                 lows.day_low = min(lows.day_low, *fall.means)

@@ -63,7 +63,7 @@ class NaiveOcclusion:
     """One pump's detector."""
 
     def __init__(self) -> None:
-        self.level, self.hold, self.peak = 0, 0, 0.0
+        self.level, self.hold, self.peak = 0, 0.0, 0.0
         self.last: tuple[float, float] | None = None
         self.last_low: float | None = None
         self.period_us = math.nan
@@ -123,7 +123,7 @@ class NaiveOcclusion:
         if flow == 0:
             return self.level
         self._allow_for(max(flow, sensed) if math.isfinite(sensed) else flow, low)
-        due = self._due(low, lost=lost) if self._excursion(low, before) else 0
+        due = self._worth(low, before, flow, lost=lost)
         if due:
             self.hold += due
             self.level = 2 if self.hold >= 2 else 1
@@ -232,11 +232,17 @@ class NaiveOcclusion:
                 self.out.add(low)
         return False
 
-    def _due(self, low: float, *, lost: bool) -> int:
+    def _worth(self, low: float, before: float, flow: float, *, lost: bool) -> float:
+        if not self.ready:
+            return self._first_due(low, before, flow)
+        return self._due(low, lost=lost) if self._excursion(low, before) else 0
+
+    def _due(self, low: float, *, lost: bool) -> float:
         assert self.out is not None
         top, threshold = self.top + self.allow, self.threshold + self.allow
+        tower = self._tower(low, self.base, self.top, self.allow) if self.young else 0.0
         if low <= threshold:
-            return 0
+            return tower
         jumps, rise = self.out.jumps(low)[1], low - self.out.profile[0]
         even = rise - jumps > (0.4 if self.young else 0.2) * rise
         if (low - jumps - top) / (threshold - top) > 0.5 and even:
@@ -245,9 +251,33 @@ class NaiveOcclusion:
             self.rough < self.rough_ref / 16 and self.rough_ref > 4 * self.quantum**2 and self.out.rows >= 16
         )
         if self.young and not smooth and not lost:
-            return 0
+            return tower
         flat = (16 if self.young else 4) * (0.25 if smooth or lost else 1)
-        return int(low - self.base > flat * (threshold - self.base))
+        return 1 if low - self.base > flat * (threshold - self.base) else tower
+
+    def _tower(self, low: float, base: float, top: float, allow: float) -> float:
+        """Of the two rows' worth that it needs, what this row is worth far above all that was seen."""
+        over, width = low - top - allow, top - base
+        rigid = over > 2 * (abs(top) + allow) and over > 60 * width
+        if rigid or over > 5 * max(abs(top) + allow, width + allow):
+            return 2 / max(16, self.part_rows / 2)
+        return 0.0
+
+    def _first_due(self, low: float, before: float, flow: float) -> float:
+        """The same before the envelope is ready, from two periods on."""
+        due = 0.0
+        if len(self.maxima) >= 2 and self.flow_top > 0:
+            base, top = min(self.means), max(self.maxima)
+            ratio = 1.0 if math.isnan(flow) else max(flow / self.flow_top, 1.0)
+            due = self._tower(low, base, top, max(abs(base), abs(top)) * (ratio**2 - 1))
+        if not due:
+            self.out = None
+            return due
+        self.base, self.top, self.threshold = base, top, top + 0.5 * (top - base)
+        if self.out is None:
+            self.out = Excursion([min(before, self.top)])
+        self.out.add(low)
+        return due
 
     def _learn(self, low: float, inlet: float) -> bool:
         self.part.lows.append(low)

@@ -119,7 +119,7 @@ def test_gas_explains_what_falls_short_without_an_inlet():
 
 
 def test_state_stays_in_its_block():
-    """The kernel writes nothing outside STARVATION 288..319."""
+    """The kernel writes nothing outside STARVATION 288..319 and its inlet's mean."""
     x, columns = fresh(), hard_recording(0).columns()
     before = x.copy()
     asked = np.concatenate([[0.0], columns[3, 1:] * 0.25])
@@ -130,7 +130,7 @@ def test_state_stays_in_its_block():
         np.array([columns[2], columns[5], columns[4], asked, np.full(asked.size, 9e8)]),
         levels,
     )
-    outside = np.r_[0:288, 320 : st.SIZE]
+    outside = np.r_[0 : st.STV_INLET_NOW_KPA, st.STV_INLET_NOW_KPA + 1 : 288, 320 : st.SIZE]
     assert x[outside].tobytes() == before[outside].tobytes()
     assert levels.max() == 2
 
