@@ -15,7 +15,7 @@ enum {
 };
 static const double HOUR_US = 3.6e9, DAY_US = 24 * 3.6e9, MARGIN = 0.5, MARGIN_MOST = 1.0, QUANTA = 2.5, ROUNDING = 1e-6,
     SHAPE = 0.5, EVEN_KNOWN = 0.2, EVEN_YOUNG = 0.4, FOLLOW = 0.5, YOUNG_RAMP = 12.0, EVEN_RING = 0.6, BEYOND_BASE = 1.8,
-    YOUNG_DAYS = 1.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, CLEAR_SHARE = 0.25,
+    YOUNG_DAYS = 1.5, FLAT_KNOWN = 4.0, FLAT_YOUNG = 16.0, LOST_SHARE = 0.25, HOLD_ROWS = 2.0, SETTLE_US = 300e6, CLEAR_SHARE = 0.25,
     SENSED_FINEST = 1.0 / 64.0, MORE_FLOW = 1.01, STUCK_ROWS = 8.0;
 static const double K_OF_N[] = {12.2, 9.91, 8.69, 7.91, 7.37, 6.96, 6.68};
 
@@ -300,14 +300,15 @@ static double first_towering(double *x, double low, double flow) {
     return due;
 }
 
-static double condition(double *x, double low, double allow, int lost) {
+static double condition(double *x, double t_us, double low, double allow, int lost) {
     double base = x[BASE], top = x[TOP] + allow, threshold = x[THRESHOLD] + allow, largest;
     double jumped = jumps(x, low, &largest), rise = low - x[OUT];
     x[SCORE] = (low - jumped - top) / (threshold - top);
     int known = span_us(x) >= YOUNG_DAYS * DAY_US;
     double tower = known ? 0.0 : HOLD_ROWS * towering(x, low, base, x[TOP], allow);
     if (low <= threshold) return tower;
-    if (x[SCORE] > SHAPE && rise - jumped > (known ? EVEN_KNOWN : EVEN_YOUNG) * rise) return HOLD_ROWS;
+    int settled = known || t_us - x[OUT_US] >= SETTLE_US;
+    if (settled && x[SCORE] > SHAPE && rise - jumped > (known ? EVEN_KNOWN : EVEN_YOUNG) * rise) return HOLD_ROWS;
     double quantum = x[QUANTUM], reference = x[ROUGH_REF];
     int smooth = x[ROUGH] < LOST_SHARE * LOST_SHARE * reference && reference > 4.0 * quantum * quantum && x[OUT_ROWS] >= 16.0;
     lost = lost || x[DRIVE_LEVEL] == 2.0;
@@ -385,7 +386,7 @@ static int row(double *x, double t_us, double pressure, double inlet, double pro
         if (low > top) {
             x[OUT_BELOW] = 0.0;
             profile_add(x, t_us, low, before, top);
-            due = condition(x, low, allow, lost);
+            due = condition(x, t_us, low, allow, lost);
         } else if (x[OUT_ROWS] > 0.0) {
             x[OUT_BELOW] += 1.0;
             if (x[OUT_BELOW] > 3.0 + 0.25 * x[OUT_ROWS]) profile_close(x);

@@ -8,7 +8,8 @@ and posture from the pressure: it becomes smooth.
 1. Level. f, the smaller of two neighbouring readings, must exceed the threshold of kernels/pressure_model.py.
 2. Shape. From the row that leaves the envelope on, the way is kept (kernels/excursion.py). Without its two largest jumps
    and less all its falls, f must still stand half way from top to threshold, and that rest must be EVEN_* of the whole
-   rise. One or two jumps of any height never do.
+   rise. One or two jumps of any height never do. In a young ring the way is judged once it is SETTLE_US long: a posture that comes
+   through a line of compliance C and resistance R rises over several R C, and in its first seconds looks like a block.
 3. A block that is over within a row or two can't show its slope. A jump counts only from FLAT_KNOWN times threshold -
    base, a quarter of that if the roughness or the sensed flow was lost, or the drive stands against it (what stands makes
    no R Q); in a young ring only if one of these is so.
@@ -19,7 +20,7 @@ Error rate: EXCEED a period, 365 periods a year or fewer, times the share of exc
 only where K(n) sets the threshold. It does in 30-60 % of periods of our generator; the floor (MARGIN, more cautious) or
 the cap (MARGIN_MOST, bolder: most periods of a slow wander) does else. MARGIN, MARGIN_MOST, FOLLOW, SHAPE, EVEN_* and
 FLAT_* are chosen on generated signals, not derived, so the rate of the whole is measured, not proven: docs and tests say
-what was seen. Most of what is left comes in the first two days of quiet sensors sampled every few seconds.
+what was seen.
 
 Flow: P = P_body + R Q, so the pressure follows what is pumped: programmed or sensed, whichever is more. A flow that
 lasts two rows or more and lies above what the envelope has seen lifts it by (top or base) ((Q/Qseen)^2 - 1), the
@@ -67,6 +68,9 @@ EVEN_YOUNG: Final = 0.4
 FLAT_KNOWN: Final = 4.0
 FLAT_YOUNG: Final = 16.0
 LOST_SHARE: Final = 0.25  # of FLAT_*, and of the healthy roughness below which it counts as lost
+SETTLE_US: Final = (
+    300e6  # young ring: several time constants R C of a line, through which a posture reaches the sensor [P]
+)
 HOLD_ROWS: Final = 2.0  # rows for which a condition must stand, beside the two in f
 CLEAR_SHARE: Final = 0.25  # of the peak: a fall below it ends a condition too
 SENSED_FINEST: Final = 1.0 / 64.0  # of the sensed flow: no habit of it is finer
@@ -240,7 +244,9 @@ def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: fl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_lost: int) -> float:
+def _condition(
+    x: NDArray[np.float64], t_us: float, low_kpa: float, allow_kpa: float, sensed_lost: int
+) -> float:
     """Rows for which this row counts towards the on-delay: a ramp has been seen for several already, a jump has not."""
     base, top, threshold = (
         x[st.OCC_BASE_KPA],
@@ -254,7 +260,8 @@ def _condition(x: NDArray[np.float64], low_kpa: float, allow_kpa: float, sensed_
     if low_kpa <= threshold:
         return tower
     rise = low_kpa - x[st.OCC_OUT]
-    if x[st.OCC_SCORE] > SHAPE and rise - jumped > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
+    settled = known or t_us - x[st.OCC_OUT_US] >= SETTLE_US
+    if settled and x[st.OCC_SCORE] > SHAPE and rise - jumped > (EVEN_KNOWN if known else EVEN_YOUNG) * rise:
         return HOLD_ROWS
     lost = sensed_lost == 1 or x[st.DRV_LEVEL] == 2.0 or (movement_is_lost(x) and x[st.OCC_OUT_ROWS] >= 16.0)
     if not known and not lost:
@@ -335,7 +342,7 @@ def occlusion_row(
         if low_kpa > top_kpa:
             x[st.OCC_OUT_BELOW] = 0.0
             profile_add(x, t_us, low_kpa, before_kpa, top_kpa)
-            due = _condition(x, low_kpa, allow_kpa, sensed_lost)
+            due = _condition(x, t_us, low_kpa, allow_kpa, sensed_lost)
         elif x[st.OCC_OUT_ROWS] > 0.0:
             x[st.OCC_OUT_BELOW] += 1.0
             if x[st.OCC_OUT_BELOW] > 3.0 + 0.25 * x[st.OCC_OUT_ROWS]:

@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from contract.facts import Cause, FlowRatio, Forecast
-from kernels import reservoir
+from kernels import dose, reservoir
 from kernels import state as s
-from kernels.stroke import FLOW_SOURCE, RATIO_PRIOR, Z95
+from kernels.stroke import FLOW_SOURCE, RATIO_MEMORY, RATIO_PRIOR, Z95
 from processors import flow_swings, risk
 from processors.alerts import Condition, is_on
 from processors.pump_state import PumpState
@@ -33,12 +33,24 @@ def surely_dry(state: PumpState, chance: float) -> bool:
     """Whether dry before the device's own alarm has that probability even by the least that a measured flow surely is."""
     if _begins(state):
         return False
-    least = flow_swings.sure(state.looks, state.x)[0]
+    least = _sure(state)[0]
     if least == 1.0:
         return True
     x = state.x.copy()
     x[s.RES_E_SENSED_UL] *= least
     return bool(reservoir.probability_dry(x, float(reservoir.device_needed_ul(x))) >= chance)
+
+
+def _sure(state: PumpState) -> tuple[float, float]:
+    """What the ratio surely is at least and at most, as factors of it (processors.flow_swings).
+
+    A flow sensor's noise lasts hours [P]: where a day's program is less than the ratio remembers, it is averaged out, and what
+    is left, the calibration, is in the interval of 95 %. Such a pump has one look in a week or more.
+    """
+    daily_ul = float(dose.daily_ul(state.program.head, state.program.schedule)[0])
+    if 0.0 < daily_ul <= RATIO_MEMORY * float(state.x[s.RESERVOIR_ML]) * 1000.0:
+        return 1.0, 1.0
+    return flow_swings.sure(state.looks, state.x)
 
 
 def _begins(state: PumpState) -> bool:
@@ -56,7 +68,7 @@ def outside(state: PumpState, forecast: Forecast) -> list[Condition]:
     if state.x[s.STALL_LEVEL] or state.clinic.device_stall or _begins(state):
         return []
     tolerance, ratio = float(state.x[s.FLOW_TOLERANCE]), forecast.flow_ratio
-    least, most = (factor * ratio.mean for factor in flow_swings.sure(state.looks, state.x))
+    least, most = (factor * ratio.mean for factor in _sure(state))
     conditions = []
     for cause, beyond, sure, words in (
         (Cause.OVER_DELIVERY, ratio.lo > 1.0 + tolerance, least > 1.0 + tolerance, "more"),

@@ -26,6 +26,7 @@ class Excursion:
     """The way of the pressure since it left the envelope."""
 
     profile: list[float]
+    began_us: float
     stride: int = 1
     open_rows: list[float] = field(default_factory=list)
     rows: int = 0
@@ -220,7 +221,7 @@ class NaiveOcclusion:
         top = self.top + self.allow
         if low > top:
             if self.out is None:
-                self.out = Excursion([min(before, top)])
+                self.out = Excursion([min(before, top)], self.last[0])
             self.out.below = 0
             self.out.add(low)
             return True
@@ -239,13 +240,15 @@ class NaiveOcclusion:
 
     def _due(self, low: float, *, lost: bool) -> float:
         assert self.out is not None
+        assert self.last is not None
         top, threshold = self.top + self.allow, self.threshold + self.allow
         tower = self._tower(low, self.base, self.top, self.allow) if self.young else 0.0
         if low <= threshold:
             return tower
         jumps, rise = self.out.jumps(low)[1], low - self.out.profile[0]
         even = rise - jumps > (0.4 if self.young else 0.2) * rise
-        if (low - jumps - top) / (threshold - top) > 0.5 and even:
+        settled = not self.young or self.last[0] - self.out.began_us >= 300e6
+        if settled and (low - jumps - top) / (threshold - top) > 0.5 and even:
             return 2
         smooth = (
             self.rough < self.rough_ref / 16 and self.rough_ref > 4 * self.quantum**2 and self.out.rows >= 16
@@ -303,6 +306,7 @@ class NaiveOcclusion:
         return rest > max(12 * spread / len(self.means), 0.6 * whole, 1.8 * abs(start))
 
     def _blame_youth(self, low: float) -> None:
+        assert self.last is not None
         start = self.means[0]
         self.maxima = [m - (mean - start) for m, mean in zip(self.maxima, self.means, strict=True)]
         self.means = [start] * len(self.means)
@@ -310,7 +314,7 @@ class NaiveOcclusion:
         self.level, self.peak, self.out = (
             2,
             low - start,
-            Excursion([start, low], stride=len(self.means) * self.part_rows, rows=1),
+            Excursion([start, low], self.last[0], stride=len(self.means) * self.part_rows, rows=1),
         )
 
     def _swapped(self, part: Part, mean: float, low: float) -> float:
