@@ -144,6 +144,7 @@ def test_the_reservoir_filter_equals_its_c_twin(seed: int, twin: Callable[[str],
         sensed[:], counted[:] = np.nan, False
     t_us = 1.7e15 + np.arange(rows) * float(rng.choice([1e6, 9e8, 3.6e9]))
     ours = fresh()
+    reservoir.reset(ours)
     ours[s.RESERVOIR_ML], ours[s.FLOW_TOLERANCE] = size_ml, 0.145
     reservoir.filled(ours, np.nan, size_ml, size_ml)
     theirs = ours.copy()
@@ -156,3 +157,4 @@ def test_the_reservoir_filter_equals_its_c_twin(seed: int, twin: Callable[[str],
     twin("reservoir_twin").reservoir_rows(*columns, ctypes.c_int64(rows), *pointers(their_out))
     assert differing(out, their_out) == []
     assert differing(ours, theirs) == []
+    assert ours[s.RES_BLOCKS] > level_sensor.MIN_BLOCKS

@@ -76,4 +76,4 @@ def test_little_drawn_from_a_pump_that_should_be_dry_is_no_surprise() -> None:
         reservoir.filled(x, math.nan, 20.0, 20.0)
         x[st.RES_V_UL] = -100.0
         z = reservoir.filled(x, removed_ml, 20.0, 20.0)
-        assert (z != 0.0) is surprise
+        assert bool(z != 0.0) is surprise
