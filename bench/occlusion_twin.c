@@ -258,7 +258,8 @@ static double allow_for(double *x, double flow, double low) {
 }
 
 static int sensed_lost(double *x, double programmed, double sensed) {
-    if (programmed == 0.0 && x[PROGRAMMED] == 1.0) return 0;
+    if (programmed > 0.0) { if (x[PROGRAMMED] == 0.0) x[SENSED_MEAN] = NAN; }
+    else if (x[PROGRAMMED] == 1.0) return 0;
     double share = programmed > 0.0 ? sensed / programmed : sensed;
     if (!(fabs(share) < INFINITY)) return 0;
     double mean = x[SENSED_MEAN];

@@ -221,9 +221,12 @@ def _sensed_lost(x: NDArray[np.float64], programmed_ul_h: float, sensed_ul_h: fl
     """Whether the sensed flow stands far below its own habit (a pump whose flow yields to resistance).
 
     An odd first value wears off: what moves the habit is bounded by its deviation, but never by less than a share of
-    what is sensed. A pump that is asked for nothing shows nothing of it.
+    what is sensed. A pump that is asked for nothing shows nothing of it. With the first program the flow becomes a share: its habit begins anew.
     """
-    if programmed_ul_h == 0.0 and x[st.OCC_PROGRAMMED] == 1.0:
+    if programmed_ul_h > 0.0:
+        if x[st.OCC_PROGRAMMED] == 0.0:
+            x[st.OCC_SENSED_MEAN] = np.nan
+    elif x[st.OCC_PROGRAMMED] == 1.0:
         return 0
     share = sensed_ul_h / programmed_ul_h if programmed_ul_h > 0.0 else sensed_ul_h
     if not abs(share) < np.inf:

@@ -59,10 +59,10 @@ TIP_UG: Final = 40  # ug that left the catheter tip
 BOLUS_UL: Final = 42  # uL, part of programmed
 PRIMING_UL: Final = 44  # uL, not to the patient
 DELIVERED_UL: Final = 46  # uL, best estimate
-COVERED_US: Final = 48  # us with telemetry
+COVERED_US: Final = 48  # us with telemetry, a plain sum
+STV_INLET_NOW_KPA: Final = 49  # kPa, of STARVATION: inlet, mean of the last rows; NaN = none yet
 SENSED_KNOWN: Final = 50  # 0 nothing measured at this row, 1 by flow, 2 by the counter's difference
 COVER_US: Final = 51  # us, time up to which coverage is accounted; NaN before the first row
-STV_INLET_NOW_KPA: Final = 49  # kPa, of STARVATION: inlet, mean of the last rows; NaN = none yet
 DOSE_SOURCES: Final = 52  # three sources of SOURCE_SIZE slots each; the offsets below are inside one
 SOURCES: Final = 3  # device, clinic, system
 SOURCE_SIZE: Final = 12

@@ -34,7 +34,7 @@ def now(state: PumpState, at_us: int) -> Mark:
         at_us,
         float(ledger.total(x, s.PROGRAMMED_UL)),
         sensed_ul,
-        float(ledger.total(x, s.COVERED_US)),
+        float(x[s.COVERED_US]),
         float(x[s.ROWS]),
         float(x[s.SENSING_ROWS]),
     )

@@ -19,7 +19,6 @@ _LEDGERS: Final = (
     s.TIP_UG,
     s.BOLUS_UL,
     s.PRIMING_UL,
-    s.COVERED_US,
 )
 _SUMS: Final = np.array(_LEDGERS)
 
@@ -32,7 +31,7 @@ def opened(state: PumpState, from_us: int) -> Window:
 def _totals(state: PumpState) -> list[float]:
     """Every ledger, and the time covered: `kernels.ledger.total` of each, at once."""
     totals: list[float] = (state.x[_SUMS] + state.x[_SUMS + 1]).tolist()
-    return totals
+    return [*totals, float(state.x[s.COVERED_US])]
 
 
 def dose(state: PumpState, window: Window, to_us: int) -> Dose:
@@ -43,7 +42,7 @@ def dose(state: PumpState, window: Window, to_us: int) -> Dose:
     ledger.cover(state.x, float(to_us))
     moved = {
         slot: grown - opened + 0.0
-        for slot, grown, opened in zip(_LEDGERS, _totals(state), window.opened, strict=True)
+        for slot, grown, opened in zip((*_LEDGERS, s.COVERED_US), _totals(state), window.opened, strict=True)
     }
     # A ledger that only grows can fall by a rounding of its sum; sensed may truly fall (a flow taken off a counter).
     tip_ug = max(moved[s.TIP_UG], 0.0)

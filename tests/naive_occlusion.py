@@ -148,7 +148,9 @@ class NaiveOcclusion:
         return False
 
     def _sensed_lost(self, programmed: float, sensed: float) -> bool:
-        if programmed == 0 and self.programmed_before:
+        if programmed > 0:
+            self.sensed = self.sensed if self.programmed_before else None
+        elif self.programmed_before:
             return False
         share = sensed / programmed if programmed > 0 else sensed
         if not math.isfinite(share):

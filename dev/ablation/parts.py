@@ -49,8 +49,8 @@ ABLATIONS = (
         (
             Patch(
                 "kernels/occlusion.py",
-                "    known = span_us(x) >= YOUNG_DAYS * DAY_US\n    rise = low_kpa",
-                "    return HOLD_ROWS\n    known = span_us(x) >= YOUNG_DAYS * DAY_US\n    rise = low_kpa",
+                "        return tower\n    rise = low_kpa",
+                "        return tower\n    return HOLD_ROWS\n    rise = low_kpa",
             ),
         ),
     ),
